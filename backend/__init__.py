@@ -1,0 +1,1 @@
+"""The HTTP face: REST API and the web page."""

@@ -1,0 +1,1 @@
+"""Tables, connections, the embedded server, and the partitions of embed versions."""

@@ -1,0 +1,1 @@
+"""Brings records and images in, and turns images into vectors."""

@@ -1,0 +1,1 @@
+"""Sources of records: an iterator of pages each, resumable."""
