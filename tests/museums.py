@@ -43,6 +43,20 @@ def build_real(home: Path) -> None:
     """The real photographs, in two embed versions of different dimension."""
     images = SHARED_DATA / "images"
     run(home, "ingestor.cli", "folder", images, "--records", images / "records.csv")
+    _embed_twice(home)
+
+
+def build_birds(home: Path) -> None:
+    """The bird photographs alone, in the same two versions."""
+    table = home / "birds.csv"
+    lines = (SHARED_DATA / "images" / "records.csv").read_text(encoding="utf-8").splitlines(True)
+    birds = [line for line in lines[1:] if line.startswith("wikimedia_birds/")]
+    table.write_text(lines[0] + "".join(b.removeprefix("wikimedia_birds/") for b in birds))
+    run(home, "ingestor.cli", "folder", SHARED_DATA / "images/wikimedia_birds", "--records", table)
+    _embed_twice(home)
+
+
+def _embed_twice(home: Path) -> None:
     run(home, "ingestor.embed_cli", f"--model={TINY}", "--embed_version=specimen-tiny")
     run(
         home,

@@ -30,7 +30,7 @@ CHROMIUM_ARGS = [
 
 
 def _copy_of(name: str, build: object, factory: pytest.TempPathFactory) -> Path:
-    """A private copy of a museum that is built once per test run, whatever the number of workers."""
+    """A private copy of a museum that is built once per test run, not once per worker."""
     shared = factory.getbasetemp()
     shared = shared.parent if (shared.name.startswith("popen-")) else shared
     with FileLock(shared / f"{name}.lock"):
@@ -58,6 +58,16 @@ def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not museums.SHARED_DATA.is_dir():
         pytest.skip(f"real data not found at {museums.SHARED_DATA}")
     home = _copy_of("real-museum", museums.build_real, tmp_path_factory)
+    with museums.serving(home) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def bird_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server over the bird photographs alone, in two embed versions."""
+    if not museums.SHARED_DATA.is_dir():
+        pytest.skip(f"real data not found at {museums.SHARED_DATA}")
+    home = _copy_of("bird-museum", museums.build_birds, tmp_path_factory)
     with museums.serving(home) as url:
         yield url
 

@@ -1,0 +1,132 @@
+"""Real photographs through the whole system: folder, ingest, embed, REST."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.museums import BIRD
+from tests.paths import SHARED_DATA, needs_shared
+
+pytestmark = [needs_shared, pytest.mark.slow]
+IMAGES = SHARED_DATA / "images"
+
+
+def rows() -> list[dict[str, str]]:
+    """The rows of the real table, one an image."""
+    with (IMAGES / "records.csv").open(encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def by_picture(client: httpx.Client, path: Path, version: str, limit: int) -> list[dict]:
+    """Hits for one file sent as the query."""
+    answer = client.post(
+        "/api/v1/search",
+        data={"embed_version": version, "limit": limit},
+        files={"image": (path.name, path.read_bytes())},
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()["hits"]
+
+
+@pytest.fixture
+def client(real_server):
+    with httpx.Client(base_url=real_server, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def birds(bird_server):
+    with httpx.Client(base_url=bird_server, timeout=60) as client:
+        yield client
+
+
+def test_every_row_and_image_arrived(client):
+    summary = client.get("/api/v1/summary").json()
+    assert summary["images"] == len(rows())
+    assert summary["records"] == len({row["occurrenceID"] for row in rows()})
+
+
+def test_the_exact_picture_returns_itself_first(client):
+    for row in rows()[::25]:
+        path = IMAGES / row["file"]
+        first = by_picture(client, path, "specimen-tiny", 1)[0]
+        assert first["score"] >= 0.999, row["file"]
+        found = client.get(first["image"]["image_url"]).content
+        assert found == path.read_bytes() or first["record"]["scientific_name"]
+
+
+def test_the_same_species_is_found_above_chance(client):
+    """Nearest other picture is of the same species more often than a random one is."""
+    fungi = [r for r in rows() if r["collectionCode"] == "mushroom_observer_fungi"]
+    species = Counter(row["scientificName"] for row in fungi)
+    queries = [row for row in fungi if species[row["scientificName"]] > 1][::2]
+    chance = np.mean([(species[q["scientificName"]] - 1) / (len(rows()) - 1) for q in queries])
+    right = 0
+    for row in queries:
+        hits = by_picture(client, IMAGES / row["file"], "birds", 6)
+        others = [hit for hit in hits if hit["score"] < 0.999][:3]
+        right += row["scientificName"] in {hit["record"]["canonical_name"] for hit in others}
+    assert right / len(queries) > 10 * 3 * chance
+
+
+def bare_recall(birds_rows: list[dict[str, str]]) -> float:
+    """Recall@1 of the bare model, with nothing of ours between it and the files."""
+    import open_clip
+    import torch
+    from open_clip.transform import image_transform
+    from safetensors.torch import load_file
+
+    open_clip.add_model_config(BIRD)
+    model = open_clip.create_model(BIRD.stem, load_weights=False)
+    model.load_state_dict(
+        {k: v.float() for k, v in load_file(BIRD.with_suffix(".safetensors")).items()}
+    )
+    model.eval()
+    half = (128 / 255,) * 3
+    transform = image_transform(224, is_train=False, mean=half, std=half, interpolation="bilinear")
+    tokenize = open_clip.get_tokenizer(BIRD.stem)
+    pictures = torch.stack(
+        [transform(Image.open(IMAGES / r["file"]).convert("RGB")) for r in birds_rows]
+    )
+    texts = tokenize([f"a photo of {row['vernacularName']}" for row in birds_rows])
+    with torch.inference_mode():
+        image = model.encode_image(pictures, normalize=True)
+        text = model.encode_text(texts, normalize=True)
+    best = (text @ image.T).argmax(1).numpy()
+    return float((best == np.arange(len(birds_rows))).mean())
+
+
+def test_a_photo_of_a_bird_by_name_as_often_as_the_bare_model(birds):
+    wanted = [row for row in rows() if row["collectionCode"] == "wikimedia_birds"]
+    right = 0
+    for row in wanted:
+        answer = birds.get(
+            "/api/v1/search",
+            params={
+                "q": f"a photo of {row['vernacularName']}",
+                "embed_version": "birds",
+                "limit": 1,
+            },
+        ).json()
+        right += answer["hits"][0]["record"]["vernacular_name"] == row["vernacularName"]
+    assert right / len(wanted) >= bare_recall(wanted) >= 0.90
+
+
+def test_two_versions_of_different_dimension_are_chosen_per_request(birds):
+    versions = {v["embed_version"]: v for v in birds.get("/api/v1/versions").json()["versions"]}
+    assert versions["birds"]["dim"] == 512
+    assert versions["specimen-tiny"]["dim"] != 512
+    answers = [
+        birds.get(
+            "/api/v1/search", params={"q": "a photo of a Mallard", "embed_version": name}
+        ).json()
+        for name in ("birds", "specimen-tiny")
+    ]
+    assert [a["embed_version"]["embed_version"] for a in answers] == ["birds", "specimen-tiny"]
+    assert json.dumps(answers[0]["hits"]) != json.dumps(answers[1]["hits"])
