@@ -1,0 +1,155 @@
+"""An encoder around any open_clip model."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.encoders import weights
+from core.encoders.base import EncoderSpec
+from core.encoders.preprocess import Preprocess
+from core.errors import InvalidSetting, ModelError
+
+_BF16_FROM_PARAMETERS = 50_000_000
+"""Below this a CPU gains nothing from bfloat16; see docs/decisions/0003-encoders.md."""
+
+
+class OpenClipEncoder:
+    """Images and texts to unit vectors. Thread-safe."""
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        tokenizer: Callable[[list[str]], torch.Tensor],
+        spec: EncoderSpec,
+        device: torch.device,
+    ) -> None:
+        self.spec = spec
+        self.device = device
+        self.batch_size = 256 if device.type == "cuda" else 32
+        """Images a forward pass that suit the device; halved when memory runs out."""
+        self.prepare_cfg = Preprocess.from_dict(spec.preprocess)
+        self._network = network.to(device)
+        self._tokenizer = tokenizer
+        self._tokenizing = threading.Lock()  # Hugging Face tokenizers are not re-entrant
+        self._dtype = _autocast_dtype(network, device)
+        self._mean = torch.tensor(spec.preprocess["mean"], device=device).view(1, 3, 1, 1)
+        self._std = torch.tensor(spec.preprocess["std"], device=device).view(1, 3, 1, 1)
+
+    def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Resize and crop one picture as the checkpoint wants: uint8 [height, width, 3]."""
+        return self.prepare_cfg(image)
+
+    def encode_images(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 [n, height, width, 3] from `prepare` to float32 [n, dim], unit length.
+
+        Raises ModelError where one picture alone does not fit into memory.
+        """
+        parts = [np.empty((0, self.spec.dim), np.float32)]
+        start, most = 0, len(batch)
+        while start < len(batch):
+            try:
+                parts.append(self._encode_pixels(batch[start : start + most]))
+            except torch.OutOfMemoryError as error:
+                if most == 1:
+                    raise ModelError(f"{self.spec.model} does not fit on {self.device}") from error
+                most = (most + 1) // 2
+                self.batch_size = min(self.batch_size, most)
+                torch.cuda.empty_cache()
+            else:
+                start += most
+        return np.concatenate(parts)
+
+    def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:
+        """n texts to float32 [n, dim], unit length."""
+        if not texts:
+            return np.empty((0, self.spec.dim), np.float32)
+        with self._tokenizing:
+            tokens = self._tokenizer(texts)
+        with torch.inference_mode(), self._autocast():
+            found = self._network.encode_text(tokens.to(self.device))  # type: ignore[operator]
+        return self._unit(found)
+
+    @torch.inference_mode()
+    def _encode_pixels(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        pixels = torch.from_numpy(np.require(batch, requirements=["C", "W"]))
+        if self.device.type == "cuda":
+            pixels = pixels.pin_memory()
+        floats = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float()
+        scaled = floats.div_(255).sub_(self._mean).div_(self._std)
+        with self._autocast():
+            return self._unit(self._network.encode_image(scaled))  # type: ignore[operator]
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self.device.type, dtype=self._dtype, enabled=self._dtype is not torch.float32
+        )
+
+    def _unit(self, vectors: torch.Tensor) -> NDArray[np.float32]:
+        unit = torch.nn.functional.normalize(vectors.float(), dim=-1).cpu()
+        if not bool(unit.isfinite().all()):
+            raise ModelError(f"{self.spec.model} answered with numbers that are not finite")
+        return unit.numpy()
+
+
+def load(
+    model: str,
+    pretrained: str = "",
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    preprocess: Mapping[str, Any] | None = None,
+) -> OpenClipEncoder:
+    """Load a model with its real weights; whatever is wrong is one ModelError of one line.
+
+    `model` and `pretrained` as in `weights.resolve`; `preprocess` overrides single keys of the
+    checkpoint's own preprocessing; `threads` 0 leaves torch's own number.
+    """
+    chosen = _device(device)
+    if threads:
+        torch.set_num_threads(threads)
+    with weights.resolve(model, pretrained) as source:
+        network = weights.build(source)
+        try:
+            tokenizer = open_clip.get_tokenizer(source.config)
+            tokens = tokenizer(["a"])
+        except Exception as error:
+            raise ModelError(f"the tokenizer of {model} could not be loaded: {error}") from error
+    own = network.visual.preprocess_cfg | dict(preprocess or {})  # type: ignore[union-attr, operator]
+    with torch.inference_mode():
+        dim = int(network.encode_text(tokens).shape[1])  # type: ignore[operator]
+    spec = EncoderSpec(
+        model=source.model,
+        pretrained=source.pretrained,
+        weights_sha256=weights.fingerprint(network),
+        preprocess=Preprocess.from_dict(own).as_dict(),
+        dim=dim,
+    )
+    return OpenClipEncoder(network, tokenizer, spec, chosen)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidSetting(f"device {name!r} cannot be used here") from error
+    return device
+
+
+def _autocast_dtype(network: torch.nn.Module, device: torch.device) -> torch.dtype:
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    large = sum(value.numel() for value in network.parameters()) >= _BF16_FROM_PARAMETERS
+    if device.type == "cpu" and large and torch.cpu._is_avx512_bf16_supported():
+        return torch.bfloat16
+    return torch.float32
