@@ -1,4 +1,4 @@
-"""Logging: one line an event, for people or for log collectors, with the request or job it serves."""
+"""Logging: one line an event, for people or collectors, with the request or job it serves."""
 
 import datetime
 import json

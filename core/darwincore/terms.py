@@ -5,32 +5,28 @@ from collections.abc import Mapping
 
 from core.errors import RejectedRow
 
-_KNOWN = (
-    # Darwin Core: record, occurrence, taxon, event, location
-    "occurrenceID basisOfRecord institutionCode collectionCode catalogNumber typeStatus sex"
-    " lifeStage preparations recordNumber otherCatalogNumbers individualCount occurrenceRemarks"
-    " institutionID collectionID datasetID datasetName ownerInstitutionCode informationWithheld"
-    " dataGeneralizations dynamicProperties recordedBy associatedMedia occurrenceStatus"
-    " taxonID scientificNameID scientificName acceptedNameUsage scientificNameAuthorship"
-    " taxonRank verbatimTaxonRank vernacularName kingdom phylum class order family genus subgenus"
-    " genericName specificEpithet infraspecificEpithet cultivarEpithet higherClassification"
-    " taxonomicStatus identifiedBy dateIdentified identificationQualifier identificationRemarks"
-    " eventID eventDate eventTime startDayOfYear endDayOfYear year month day verbatimEventDate"
-    " habitat fieldNumber continent country countryCode stateProvince county municipality"
-    " locality verbatimLocality decimalLatitude decimalLongitude verbatimLatitude"
-    " verbatimLongitude verbatimCoordinates coordinateUncertaintyInMeters geodeticDatum"
-    " verbatimSRS minimumElevationInMeters maximumElevationInMeters individualID"
-    # GBIF
-    " gbifID datasetKey checklistKey taxonKey acceptedTaxonKey species speciesKey"
-    " acceptedScientificName canonicalName"
-    # Dublin Core
-    " license rights accessRights rightsHolder creator contributor publisher references source"
-    " title description identifier format type created modified audience bibliographicCitation"
-    # Audiovisual Core and XMP rights
-    " accessURI bestQualityAccessURI goodQualityAccessURI thumbnailAccessURI providerManagedID"
-    " subjectPart subjectPartLiteral subjectOrientation subjectOrientationLiteral subtype"
-    " variant variantLiteral caption CVterm WebStatement UsageTerms Owner"
-).split()
+_KNOWN = """
+occurrenceID basisOfRecord institutionCode collectionCode catalogNumber typeStatus sex
+lifeStage preparations recordNumber otherCatalogNumbers individualCount occurrenceRemarks
+institutionID collectionID datasetID datasetName ownerInstitutionCode informationWithheld
+dataGeneralizations dynamicProperties recordedBy associatedMedia occurrenceStatus
+taxonID scientificNameID scientificName acceptedNameUsage scientificNameAuthorship
+taxonRank verbatimTaxonRank vernacularName kingdom phylum class order family genus subgenus
+genericName specificEpithet infraspecificEpithet cultivarEpithet higherClassification
+taxonomicStatus identifiedBy dateIdentified identificationQualifier identificationRemarks
+eventID eventDate eventTime startDayOfYear endDayOfYear year month day verbatimEventDate
+habitat fieldNumber continent country countryCode stateProvince county municipality
+locality verbatimLocality decimalLatitude decimalLongitude verbatimLatitude
+verbatimLongitude verbatimCoordinates coordinateUncertaintyInMeters geodeticDatum
+verbatimSRS minimumElevationInMeters maximumElevationInMeters individualID
+gbifID datasetKey checklistKey taxonKey acceptedTaxonKey species speciesKey
+acceptedScientificName canonicalName
+license rights accessRights rightsHolder creator contributor publisher references source
+title description identifier format type created modified audience bibliographicCitation
+accessURI bestQualityAccessURI goodQualityAccessURI thumbnailAccessURI providerManagedID
+subjectPart subjectPartLiteral subjectOrientation subjectOrientationLiteral subtype
+variant variantLiteral caption CVterm WebStatement UsageTerms Owner
+"""
 
 _ALIASES = {
     "licence": "license",
@@ -53,7 +49,7 @@ _ALIASES = {
     "mediatype": "format",
 }
 
-_BY_KEY = {name.lower(): name for name in _KNOWN} | _ALIASES
+_BY_KEY = {name.lower(): name for name in _KNOWN.split()} | _ALIASES
 
 
 def term(name: str) -> str:
@@ -100,6 +96,6 @@ def verbatim(row: Mapping[str, str]) -> dict[str, str]:
             (key + value).encode()
         except UnicodeEncodeError as error:
             raise RejectedRow(
-                f"the cell {key!r} could not be decoded: the file is not in the encoding it declares"
+                f"the cell {key!r} cannot be decoded: the file is not in the encoding it declares"
             ) from error
     return kept
