@@ -1,0 +1,42 @@
+"""Bring a database up to the newest schema; `python -m core.db.migrate` does it for the settings'.
+
+Works from any working directory, also when several processes start at once.
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
+
+from core import settings
+from core.db.embedded import open_database
+from core.db.engine import normalise, translate_errors
+
+SCRIPTS = Path(__file__).resolve().parent.parent.parent / "migrations"
+LOCK = 0x62696F63  # "bioc": the advisory lock that one migration at a time holds
+
+
+def config() -> Config:
+    """Alembic's configuration, built here so that no ini file has to be found."""
+    made = Config()
+    made.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    return made
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Upgrade the database at `url`; raises Unavailable when it cannot be reached."""
+    engine = create_engine(normalise(url))
+    try:
+        with translate_errors(), engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+            made = config()
+            made.attributes["connection"] = connection
+            command.upgrade(made, revision)
+    finally:
+        engine.dispose()
+
+
+if __name__ == "__main__":
+    with open_database(settings.load()) as database_url:
+        migrate(database_url)
