@@ -79,9 +79,8 @@ def _entries(table: str) -> list[str]:
 def _folded(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name.casefold())
     plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return " ".join(
-        plain.replace("plain.replace(" & ", " and ")", "and").replace("’", "'").rstrip(".").split()
-    )
+    plain = plain.replace("&", "and").replace("’", "'")
+    return " ".join(plain.rstrip(".").split())
 
 
 NAMES: dict[str, str] = {entry[:2]: entry[7:] for entry in _entries(_ISO)}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from core import licences
 from core.darwincore.record import ParsedRecord, is_link, stated_licence
 from core.darwincore.terms import cells, verbatim
 from core.errors import RejectedRow
@@ -35,6 +34,7 @@ class ParsedMedia:
 
 _LINKS = ("accessURI", "goodQualityAccessURI", "bestQualityAccessURI", "identifier")
 _STILL = {"", "stillimage", "image", "images", "photograph", "photo", "picture"}
+_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".jp2"}
 _OTHER_FILES = {
     **dict.fromkeys((".mp3", ".wav", ".ogg", ".oga", ".flac", ".m4a", ".aac"), "sound"),
     **dict.fromkeys((".mp4", ".mov", ".avi", ".mpg", ".mpeg", ".webm", ".mkv", ".wmv"), "video"),
@@ -102,6 +102,8 @@ def _is_locator(text: str) -> bool:
     """Whether it is a link, or a path with a file name: not a number, a UUID or an URN."""
     if is_link(text) or re.match(r"(?:file|zip):/", text):
         return True
+    if re.match(r"https?://", text):  # with a space in it: one file, not a list of links
+        return text.count("://") == 1 and _suffix(text) in _IMAGE_SUFFIXES
     return not re.match(r"[a-z][a-z0-9+]*:", text, re.IGNORECASE) and bool(
         re.fullmatch(r"\.[a-z][a-z0-9]{1,4}", _suffix(text))
     )

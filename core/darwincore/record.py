@@ -204,4 +204,4 @@ def stated_licence(found: Mapping[str, str]) -> tuple[str | None, str]:
 
 def is_link(text: str) -> bool:
     """Whether the text is one http(s) link."""
-    return re.fullmatch(r"https?://[^\s|;]+", text, re.IGNORECASE) is not None
+    return re.fullmatch(r"https?://\S+", text, re.IGNORECASE) is not None
