@@ -1,0 +1,90 @@
+"""The app factory: routes, edge, errors, the page, and what lives as long as the app."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.middleware.gzip import GZipMiddleware
+
+from backend import health, problems
+from backend.deps import Services
+from backend.images import routes as images
+from backend.metrics import Metrics
+from backend.middleware import Edge
+from backend.page import WebPage
+from backend.records import routes as records
+from backend.search import routes as search
+from backend.search.schemas import SearchForm, SearchRequest
+from backend.summary import routes as summary
+from backend.uploads import routes as uploads
+from backend.versions import routes as versions
+from core.db.engine import create_engine
+from core.encoders.registry import EncoderRegistry
+from core.settings import Settings
+from core.storage import Store
+
+VERSION = "0.1.0"
+
+
+def create_app(settings: Settings, database_url: str) -> FastAPI:
+    """The app over the database at `database_url`; connects when its lifespan begins."""
+    app = FastAPI(
+        title="BioCosmos",
+        version=VERSION,
+        summary="Find natural-history specimens by words, by picture, or both",
+        lifespan=_lifespan(settings, database_url),
+        docs_url=None,  # both load scripts from elsewhere
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+        responses=problems.RESPONSES,
+        separate_input_output_schemas=False,
+    )
+    app.state.metrics = Metrics()
+    problems.install(app)
+    for feature in (search, records, images, uploads, versions, summary, health):
+        app.include_router(feature.router)
+    app.router.default = WebPage()
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Edge, metrics=app.state.metrics, max_upload_bytes=settings.max_upload_bytes)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _lifespan(settings: Settings, database_url: str) -> Any:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services = Services(
+            settings=settings,
+            reader=create_engine(database_url, read_only=True, pool_size=10),
+            writer=create_engine(database_url, pool_size=2),
+            encoders=EncoderRegistry(settings),
+            store=Store(settings.home),
+        )
+        app.state.services = services
+        try:
+            yield
+        finally:
+            services.encoders.close()
+            await services.reader.dispose()
+            await services.writer.dispose()
+
+    return lifespan
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The description of the API, with the models that no route names by a type."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, summary=app.summary, routes=app.routes
+        )
+        for model in (problems.Problem, SearchRequest, SearchForm):
+            schema["components"]["schemas"][model.__name__] = model.model_json_schema()
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,1 @@
+"""Pictures: description, thumbnail, file."""

@@ -1,0 +1,106 @@
+"""A record as the API shows it, short and in full."""
+
+import datetime
+from typing import Any
+from uuid import UUID
+
+from backend.images.schemas import Image, Licence
+from backend.schemas import Shown
+
+
+class DatasetRef(Shown):
+    """A dataset by name."""
+
+    id: UUID
+    title: str
+
+
+class RecordFields(Shown):
+    """What is said of a record wherever it appears."""
+
+    id: UUID
+    scientific_name: str | None
+    """As given, with authorship."""
+    canonical_name: str | None
+    authorship: str | None
+    taxon_rank: str | None
+    vernacular_name: str | None
+    family: str | None
+    country: str | None
+    locality: str | None
+    event_date: str | None
+    """As published: a year stays a year."""
+    recorded_by: str | None
+    institution_code: str | None
+    collection_code: str | None
+    catalog_number: str | None
+
+
+class RecordSummary(RecordFields):
+    """A record beside a picture."""
+
+    dataset: DatasetRef
+
+
+class DatasetDetail(DatasetRef):
+    """A dataset with its rights and where it came from."""
+
+    publisher: str | None
+    licence: Licence
+    citation: str | None
+    doi: str | None
+    url: str | None
+    source: str
+    retrieved_at: datetime.datetime
+
+
+class Issue(Shown):
+    """A named doubt about a value, in words."""
+
+    name: str
+    text: str
+
+
+class Rank(Shown):
+    """One step of the classification."""
+
+    rank: str
+    name: str
+
+
+class RecordDetail(RecordFields):
+    """Everything known of a record: interpreted, and as published."""
+
+    dataset: DatasetDetail
+    source: str
+    source_record_id: str
+    occurrence_id: str | None
+    basis_of_record: str | None
+    type_status: str | None
+    sex: str | None
+    life_stage: str | None
+    preparations: str | None
+    identified_by: str | None
+    event_start: datetime.date | None
+    event_end: datetime.date | None
+    country_code: str | None
+    state_province: str | None
+    county: str | None
+    decimal_latitude: float | None
+    decimal_longitude: float | None
+    coordinate_uncertainty_m: float | None
+    geodetic_datum: str | None
+    information_withheld: str | None
+    licence: Licence
+    rights_holder: str | None
+    references_url: str | None
+    first_seen: datetime.datetime
+    last_seen: datetime.datetime
+    taxonomy: list[Rank]
+    """From the kingdom down."""
+    verbatim: dict[str, Any]
+    """Every cell as published, by its own heading."""
+    issues: list[Issue]
+    images: list[Image]
+    citation: str
+    source_url: str | None

@@ -1,0 +1,1 @@
+"""Search by words, picture or both."""

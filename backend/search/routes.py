@@ -1,0 +1,99 @@
+"""GET and POST /api/v1/search, and POST /api/search for clients of the predecessor."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile as FormFile
+
+from backend.deps import Served, Timed
+from backend.search import seed, service
+from backend.search.schemas import (
+    SearchForm,
+    SearchParams,
+    SearchRequest,
+    SearchResponse,
+    SeedResponse,
+)
+from core.errors import BadRequest
+
+router = APIRouter(tags=["search"])
+
+_BODIES: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            kind: {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}
+            for kind, model in (
+                ("application/json", SearchRequest),
+                ("multipart/form-data", SearchForm),
+            )
+        },
+    }
+}
+
+
+@router.get("/api/v1/search")
+async def search(
+    params: Annotated[SearchParams, Query()], services: Served, timing: Timed
+) -> SearchResponse:
+    """The images nearest to words, to an uploaded picture, to an image of the museum, or to both.
+
+    The address is the whole query: the same address gives the same answer.
+    """
+    asked = SearchRequest(**params.model_dump())
+    return service.response(asked, await service.search(services, asked, None, timing), timing)
+
+
+@router.post("/api/v1/search", openapi_extra=_BODIES)
+async def search_with(request: Request, services: Served, timing: Timed) -> SearchResponse:
+    """The same with a picture in the request (form) or a vector of one's own (JSON)."""
+    asked, file = await _read(request)
+    return service.response(asked, await service.search(services, asked, file, timing), timing)
+
+
+async def _read(request: Request) -> tuple[SearchRequest, bytes | None]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return _validated(await _json(request)), None
+    if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        raise BadRequest("Send a form (multipart/form-data) or JSON (application/json)")
+    async with request.form(max_files=1, max_fields=20) as form:
+        fields: dict[str, Any] = dict(form)
+        picture = fields.get("image")
+        file = await picture.read() if isinstance(picture, FormFile) else None
+        if isinstance(picture, FormFile):
+            del fields["image"]
+        return _validated(fields), file or None
+
+
+async def _json(request: Request) -> Any:
+    try:
+        return json.loads(await request.body())
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The body is not JSON") from error
+
+
+def _validated(fields: Any) -> SearchRequest:
+    try:
+        return SearchRequest.model_validate(fields)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+
+
+@router.post("/api/search")
+async def seed_search(
+    services: Served,
+    timing: Timed,
+    search_param: Annotated[str | None, Form()] = None,
+    image: Annotated[UploadFile | None, File()] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 30,
+    embed_version: Annotated[str | None, Query()] = None,
+) -> SeedResponse:
+    """The predecessor's form: words, a picture, or both, which then count alike."""
+    asked = _validated({"q": search_param, "limit": limit, "embed_version": embed_version})
+    file = await image.read() if image else None
+    outcome = await service.search(services, asked, file, timing)
+    return seed.response(search_param, image.filename if image else None, outcome)

@@ -1,0 +1,142 @@
+"""What a search asks and answers."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from backend.images.schemas import Image
+from backend.records.schemas import RecordSummary
+from backend.schemas import Shown
+from backend.versions.schemas import VersionRef
+
+MOST_HITS = 200
+LONGEST_TEXT = 1000
+
+
+def _blank_is_absent(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+_Blank = BeforeValidator(_blank_is_absent)
+Words = Annotated[Annotated[str, Field(max_length=LONGEST_TEXT)] | None, _Blank]
+UploadId = Annotated[Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None, _Blank]
+VersionName = Annotated[Annotated[str, Field(max_length=200)] | None, _Blank]
+
+
+class SearchParams(Shown):
+    """A query by words, by an uploaded picture, by a picture of the museum, or by several."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    q: Words = None
+    """Words describing what to look for."""
+    image: UploadId = None
+    """Id of an uploaded picture."""
+    like: Annotated[UUID | None, _Blank] = None
+    """Id of an image of the museum."""
+    image_weight: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
+    """Share of the picture when words are given too; 0 is words only, 1 the picture only."""
+    embed_version: VersionName = None
+    """Absent: the default version."""
+    limit: Annotated[int, Field(ge=1, le=MOST_HITS)] = 30
+
+
+class SearchRequest(SearchParams):
+    """The same as JSON, where a vector of the caller's own may be given."""
+
+    vector: Annotated[
+        list[Annotated[float, Field(allow_inf_nan=False)]] | None,
+        Field(min_length=1, max_length=4000),
+    ] = None
+    """Used like a picture; needs `vector_version`."""
+    vector_version: VersionName = None
+    """Embed version that `vector` was made with; another than `embed_version` is refused."""
+
+
+class SearchForm(SearchParams):
+    """The same as a form, where the picture itself may be sent as `image`."""
+
+    image: Annotated[str, Field(json_schema_extra={"format": "binary"})] | None = None
+    """A picture file, or the id of an uploaded one."""
+
+
+class QueryEcho(Shown):
+    """The query as understood."""
+
+    q: str | None
+    image: str | None
+    """Upload id; null too where the picture came with the request."""
+    like: UUID | None
+    image_weight: float
+    limit: int
+
+
+class Hit(Shown):
+    """One image found."""
+
+    rank: int
+    """From 1."""
+    score: float
+    """Cosine similarity of query and image in [-1, 1]; not a probability."""
+    image: Image
+    record: RecordSummary | None
+    """The first record, by id, that the image shows."""
+    also_in: list[UUID]
+    """Further records that the image shows."""
+
+
+class Milliseconds(Shown):
+    """Where the time went."""
+
+    decode: float
+    encode: float
+    search: float
+    rows: float
+    total: float
+
+
+class SearchResponse(Shown):
+    """The nearest images, best first."""
+
+    query: QueryEcho
+    embed_version: VersionRef
+    total: int
+    """Images that could have been found in this version."""
+    hits: list[Hit]
+    path: Literal["exact", "ivfflat", "hnsw"]
+    """How the nearest were found; all but exact may miss some."""
+    timing_ms: Milliseconds
+
+
+class SeedRecord(Shown):
+    """One hit in the shape that clients of the predecessor know."""
+
+    id: UUID
+    scientific_name: str
+    common_name: str
+    name: str
+    description: str
+    image_source_name: str
+    specimen_source_name: str
+    external_id: UUID
+    media_url: str | None
+    specimen_id: str | None
+    recorded_by: str | None
+    collection_date: str | None
+    source: str | None
+    latitude: float | None
+    longitude: float | None
+    model: str
+    pretrained: str
+    embed_version: str
+
+
+class SeedResponse(Shown):
+    """The answer of POST /api/search."""
+
+    search_param: str | None
+    filename: str | None
+    record_count: int
+    records: list[SeedRecord]
+    embed_version: str

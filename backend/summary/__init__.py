@@ -1,0 +1,1 @@
+"""What is in the museum, in numbers."""

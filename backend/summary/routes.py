@@ -1,0 +1,15 @@
+"""GET /api/v1/summary."""
+
+from fastapi import APIRouter
+
+from backend.deps import Reading
+from backend.summary import service
+from backend.summary.schemas import Summary
+
+router = APIRouter(prefix="/api/v1/summary", tags=["summary"])
+
+
+@router.get("")
+async def summary(conn: Reading) -> Summary:
+    """What is in the museum, and some pictures to start from."""
+    return await service.summary(conn)

@@ -1,0 +1,1 @@
+"""Query pictures kept for a while."""

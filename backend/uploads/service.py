@@ -1,0 +1,69 @@
+"""Taking a query picture: checked, stripped of its metadata, made small."""
+
+import asyncio
+import io
+from typing import NamedTuple
+
+import PIL.Image
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.uploads import queries
+from backend.uploads.schemas import Upload
+from core import images
+from core.errors import NotFound
+from core.settings import Settings
+
+LONG_SIDE = 1024
+"""Pixels; several times what any encoder sees."""
+QUALITY = 95
+"""Of the JPEG, without chroma subsampling: high enough that the same picture finds itself."""
+
+
+class _Copy(NamedTuple):
+    content: bytes
+    width: int
+    height: int
+
+
+def _copy(data: bytes, settings: Settings) -> _Copy:
+    """A JPEG of the pixels alone, so that no place or name of the sender is kept."""
+    image = images.decode(
+        data, max_pixels=settings.max_image_pixels, max_bytes=settings.max_upload_bytes
+    )
+    image.thumbnail((LONG_SIDE, LONG_SIDE), PIL.Image.Resampling.LANCZOS)
+    bare = PIL.Image.new("RGB", image.size)
+    bare.paste(image)
+    buffer = io.BytesIO()
+    bare.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+    return _Copy(buffer.getvalue(), *image.size)
+
+
+async def keep(conn: AsyncConnection, data: bytes, settings: Settings) -> Upload:
+    """Store a copy of the picture in `data` for `settings.upload_hours`."""
+    copy = await asyncio.to_thread(_copy, data, settings)
+    sha256 = images.sha256(copy.content)
+    await queries.drop_expired(conn)
+    expires_at = await queries.keep(
+        conn,
+        sha256=sha256,
+        content=copy.content,
+        width=copy.width,
+        height=copy.height,
+        hours=settings.upload_hours,
+    )
+    return Upload(
+        id=sha256,
+        width=copy.width,
+        height=copy.height,
+        expires_at=expires_at,
+        url=f"/api/v1/uploads/{sha256}",
+    )
+
+
+async def get(conn: AsyncConnection, sha256: str) -> RowMapping:
+    """The stored copy; NotFound when it is unknown or its time is over."""
+    found = await queries.find(conn, sha256)
+    if found is None:
+        raise NotFound("That picture is no longer kept here; choose it again")
+    return found

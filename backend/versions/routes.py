@@ -1,0 +1,21 @@
+"""GET /api/v1/versions, POST /api/v1/versions/{name}/default."""
+
+from fastapi import APIRouter, Depends
+
+from backend.deps import Reading, Writing, operator
+from backend.versions import service
+from backend.versions.schemas import Versions
+
+router = APIRouter(prefix="/api/v1/versions", tags=["versions"])
+
+
+@router.get("")
+async def versions(conn: Reading) -> Versions:
+    """All embed versions with their coverage."""
+    return await service.everything(conn)
+
+
+@router.post("/{name}/default", dependencies=[Depends(operator)])
+async def make_default(name: str, conn: Writing) -> Versions:
+    """Make a version the one that answers when a request names none. Needs the operator's token."""
+    return await service.make_default(conn, name)
