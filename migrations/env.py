@@ -15,7 +15,7 @@ Kind = Literal["schema", "table", "column", "index", "unique_constraint", "forei
 
 
 def include_object(
-    item: SchemaItem, name: str | None, kind: Kind, reflected: bool, compared: SchemaItem | None
+    _item: SchemaItem, name: str | None, kind: Kind, reflected: bool, _other: SchemaItem | None
 ) -> bool:
     """Partitions are made and dropped with their embed version, not by migrations."""
     return not (kind == "table" and reflected and is_partition(name or ""))

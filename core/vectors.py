@@ -1,0 +1,279 @@
+"""Vectors in the database: storing them, and finding the nearest ones of the same version.
+
+Distances are cosine, written with the operator `<=>`: no index serves the functions. Vectors are
+unit length, kept as half precision (pgvector's halfvec), and never leave the database in a search.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.db.partitions import partition_name
+from core.errors import BadRequest, ModelError, NotFound, VersionNotReady, WrongSpace
+from core.versions import Version
+
+Path = Literal["exact", "ivfflat", "hnsw"]
+
+EXACT_ROWS = 20_000
+"""Below this many vectors comparing with all of them takes under 10 ms: no index is worth it."""
+SPARE = 64
+"""Neighbours asked of an index beyond k, as some may be of images that are no longer shown."""
+TOLERANCE = 1e-3
+"""How far from 1 a length may be: half precision alone moves it by a few 1e-4."""
+_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER = b"\xff\xff"
+
+
+@dataclass(frozen=True, eq=False)
+class QueryVector:
+    """A unit vector, float32 [dim], that knows the version it belongs to.
+
+    Raises BadRequest when it is not finite, one-dimensional and of unit length; see `unit`.
+    """
+
+    version_id: int
+    values: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        length = float(np.linalg.norm(self.values)) if self.values.ndim == 1 else float("nan")
+        if not abs(length - 1) <= TOLERANCE:  # also when it is NaN
+            raise BadRequest("A query vector must be one row of finite numbers of length 1")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An image and the cosine of its vector with the query's, in [-1, 1]."""
+
+    image_id: UUID
+    score: float
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Hits, best first; the way they were found; how many vectors were candidates.
+
+    `rows` is exact on the exact path and the planner's estimate with an index.
+    """
+
+    hits: list[Hit]
+    path: Path
+    rows: int
+
+
+def unit(version_id: int, values: ArrayLike) -> QueryVector:
+    """Scale [dim] to unit length; BadRequest when that cannot be done (zero, NaN, infinite)."""
+    array = np.asarray(values, dtype=np.float64)
+    length = np.linalg.norm(array)
+    if not (np.isfinite(length) and length > 1e-12):
+        raise BadRequest("These vectors cancel out or are not numbers: there is no direction left")
+    return QueryVector(version_id, (array / length).astype(np.float32))
+
+
+def combine(parts: Sequence[tuple[QueryVector, float]]) -> QueryVector:
+    """Weighted sum of vectors of one version, at unit length again; a weight may be negative."""
+    if not parts:
+        raise BadRequest("There is nothing to combine")
+    versions = {vector.version_id for vector, _ in parts}
+    if len(versions) > 1:
+        raise WrongSpace("Vectors of different embed versions cannot be combined")
+    total = sum(vector.values.astype(np.float64) * weight for vector, weight in parts)
+    return unit(versions.pop(), total)
+
+
+async def nearest(conn: AsyncConnection, version: Version, query: QueryVector, k: int) -> Nearest:
+    """The `k` images of `version` most like `query`, among those that can be shown.
+
+    Fewer only where there are fewer. Raises WrongSpace when the query is of another version,
+    VersionNotReady when the version is retired. Sets effort parameters for the transaction.
+    """
+    _check_space(version, query)
+    if version.state == "retired":
+        raise VersionNotReady(f"Embed version {version.embed_version!r} is retired")
+    if k < 1:
+        raise BadRequest("At least one result must be asked for")
+    if version.index_kind != "exact":
+        rows = await _estimated_rows(conn, version)
+        if rows >= EXACT_ROWS:
+            hits = await _nearest_by_index(conn, version, query, k)
+            if len(hits) == min(k, rows):
+                return Nearest(hits, _path(version), rows)
+    return await _nearest_exact(conn, version, query, k)
+
+
+async def stored_vector(conn: AsyncConnection, version: Version, image_id: UUID) -> QueryVector:
+    """The vector of an image in `version`; NotFound when it has none there."""
+    if version.state == "retired":
+        raise VersionNotReady(f"Embed version {version.embed_version!r} is retired")
+    table = partition_name(version.id)
+    values = await conn.scalar(
+        text(f"SELECT vector::real[] FROM {table} WHERE image_id = :image_id"),
+        {"image_id": image_id},
+    )
+    if values is None:
+        raise NotFound(f"Image {image_id} has no vector in embed version {version.embed_version!r}")
+    return unit(version.id, values)
+
+
+async def copy_vectors(
+    conn: AsyncConnection,
+    version: Version,
+    image_ids: Sequence[UUID],
+    vectors: NDArray[np.float32],
+) -> int:
+    """Store float [n, dim] unit vectors of n images; return how many were not there yet.
+
+    Idempotent: an image that has a vector keeps it. Raises WrongSpace for another dimension,
+    ModelError for vectors that are not finite and of unit length.
+    """
+    _check_batch(version, image_ids, vectors)
+    if not len(image_ids):
+        return 0
+    table = partition_name(version.id)
+    incoming = f"incoming_{table}"
+    await conn.execute(text(f"DROP TABLE IF EXISTS pg_temp.{incoming}"))
+    await conn.execute(
+        text(f"CREATE TEMP TABLE {incoming} (LIKE {table} INCLUDING STORAGE) ON COMMIT DROP")
+    )
+    driver = (await conn.get_raw_connection()).driver_connection
+    assert driver is not None
+    columns = "version_id, image_id, vector"
+    statement = f"COPY pg_temp.{incoming} ({columns}) FROM STDIN (FORMAT BINARY)"
+    async with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        await copy.write(_copy_rows(version.id, image_ids, vectors))
+    stored = await conn.execute(
+        text(
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM pg_temp.{incoming}"
+            " ON CONFLICT DO NOTHING"
+        )
+    )
+    return stored.rowcount
+
+
+async def _nearest_exact(
+    conn: AsyncConnection, version: Version, query: QueryVector, k: int
+) -> Nearest:
+    rows = (await conn.execute(text(exact_statement(version, k)), _binds(query))).all()
+    return Nearest(_hits(rows), "exact", int(rows[0].candidates) if rows else 0)
+
+
+async def _nearest_by_index(
+    conn: AsyncConnection, version: Version, query: QueryVector, k: int
+) -> list[Hit]:
+    effort = search_settings(version)
+    calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in effort.items())
+    await conn.execute(text(f"SELECT {calls}"))
+    return _hits((await conn.execute(text(index_statement(version, k)), _binds(query))).all())
+
+
+def exact_statement(version: Version, k: int) -> str:
+    """Compare with every vector; the `+ 0` keeps an approximate index out of it."""
+    return (
+        "WITH candidate AS MATERIALIZED ("
+        " SELECT e.image_id, (e.vector <=> CAST(:query AS halfvec)) + 0 AS distance"
+        f" FROM {partition_name(version.id)} e JOIN image i ON i.id = e.image_id"
+        " WHERE i.state = 'ok')"
+        " SELECT image_id, distance, (SELECT count(*) FROM candidate) AS candidates"
+        f" FROM candidate ORDER BY distance, image_id LIMIT {int(k)}"
+    )
+
+
+def index_statement(version: Version, k: int) -> str:
+    """Ask the index for a few more than `k`, then leave out what cannot be shown.
+
+    Literal limits: with a bound one a cached plan would pass over the index.
+    """
+    vector_type = f"halfvec({version.dim})"
+    return (
+        "WITH hit AS MATERIALIZED ("
+        f" SELECT image_id, vector::{vector_type} <=> CAST(:query AS {vector_type}) AS distance"
+        f" FROM {partition_name(version.id)} ORDER BY distance LIMIT {int(k) + SPARE})"
+        " SELECT hit.image_id, hit.distance FROM hit JOIN image i ON i.id = hit.image_id"
+        f" WHERE i.state = 'ok' ORDER BY hit.distance + 0, hit.image_id LIMIT {int(k)}"
+    )
+
+
+def search_settings(version: Version) -> dict[str, str]:
+    """How hard the index of `version` tries; the scan goes on until enough rows are found."""
+    params = version.index_params
+    if version.index_kind == "ivfflat":
+        return {
+            "ivfflat.probes": str(int(params["probes"])),
+            "ivfflat.iterative_scan": "relaxed_order",
+            "ivfflat.max_probes": str(int(params["lists"])),
+        }
+    return {
+        "hnsw.ef_search": str(int(params["ef_search"])),
+        "hnsw.iterative_scan": "relaxed_order",
+    }
+
+
+async def _estimated_rows(conn: AsyncConnection, version: Version) -> int:
+    found = await conn.scalar(
+        text("SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(:name)"),
+        {"name": partition_name(version.id)},
+    )
+    return int(found or 0)
+
+
+def _check_space(version: Version, query: QueryVector) -> None:
+    if query.version_id != version.id:
+        raise WrongSpace(
+            f"The query vector is of another embed version than {version.embed_version!r};"
+            " encode the query with that version"
+        )
+    if len(query.values) != version.dim:
+        raise WrongSpace(
+            f"The query vector has {len(query.values)} values;"
+            f" embed version {version.embed_version!r} has {version.dim}"
+        )
+
+
+def _check_batch(version: Version, image_ids: Sequence[UUID], vectors: NDArray[np.float32]) -> None:
+    if vectors.ndim != 2 or len(vectors) != len(image_ids):
+        raise BadRequest(f"{len(image_ids)} images but vectors of shape {list(vectors.shape)}")
+    if vectors.shape[1] != version.dim:
+        raise WrongSpace(
+            f"Vectors of {vectors.shape[1]} values cannot go into embed version"
+            f" {version.embed_version!r}, which has {version.dim}"
+        )
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    wrong = int((~(np.abs(lengths - 1) <= TOLERANCE)).sum())  # NaN counts as wrong
+    if wrong:
+        raise ModelError(
+            f"{wrong} of {len(lengths)} vectors are not finite and of length 1;"
+            " the encoder is broken or does not normalise"
+        )
+
+
+def _copy_rows(version_id: int, image_ids: Sequence[UUID], vectors: NDArray[np.float32]) -> bytes:
+    """Rows in PostgreSQL's binary COPY format: each field is its length, then its bytes.
+
+    A halfvec is its dimension and a zero, two bytes each, then half floats; all big-endian.
+    """
+    count, dim = vectors.shape
+    layout: list[tuple[Any, ...]] = [("fields", ">i2"), ("version_length", ">i4")]
+    layout += [("version", ">i2"), ("id_length", ">i4"), ("id", "V16"), ("length", ">i4")]
+    layout += [("dim", ">i2"), ("unused", ">i2"), ("vector", ">f2", (dim,))]
+    rows = np.zeros(count, dtype=np.dtype(layout))
+    rows["fields"], rows["version_length"], rows["version"] = 3, 2, version_id
+    rows["id_length"], rows["id"] = 16, np.frombuffer(b"".join(i.bytes for i in image_ids), "V16")
+    rows["length"], rows["dim"], rows["vector"] = 4 + 2 * dim, dim, vectors
+    return _HEADER + rows.tobytes() + _TRAILER
+
+
+def _binds(query: QueryVector) -> dict[str, str]:
+    return {"query": "[" + ",".join(f"{value:.7g}" for value in query.values.tolist()) + "]"}
+
+
+def _hits(rows: Sequence[Any]) -> list[Hit]:
+    return [Hit(row.image_id, max(-1.0, min(1.0, 1.0 - row.distance))) for row in rows]
+
+
+def _path(version: Version) -> Path:
+    return "ivfflat" if version.index_kind == "ivfflat" else "hnsw"

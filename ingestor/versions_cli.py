@@ -1,0 +1,116 @@
+"""Command line for embed versions: list, show, default, index, retire."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from core import settings, versions
+from core.db.embedded import open_database
+from core.db.engine import create_engine, translate_errors
+from core.db.migrate import migrate
+from core.errors import BioCosmosError
+from core.versions import Version, VersionCoverage
+from ingestor.index import Kind, build_index
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at and manage versions.")
+OUT = Console()
+ERR = Console(stderr=True)
+T = TypeVar("T")
+Name = Annotated[str, typer.Argument(help="Name of the embed version")]
+
+
+@app.command("list")
+def list_versions() -> None:
+    """List every embed version with its coverage."""
+
+    async def work(engine: AsyncEngine) -> list[VersionCoverage]:
+        async with engine.connect() as conn:
+            return await versions.list_all(conn)
+
+    table = Table("version", "model", "dim", "index", "state", "embedded", "images")
+    for each in run(work):
+        version = each.version
+        name = version.embed_version + (" (default)" if version.is_default else "")
+        model = " ".join(filter(None, (version.model, version.pretrained)))
+        numbers = (str(each.embedded), str(each.images))
+        table.add_row(name, model, str(version.dim), version.index_kind, version.state, *numbers)
+    OUT.print(table)
+
+
+@app.command()
+def show(name: Name) -> None:
+    """Print everything about one version as JSON."""
+
+    async def work(engine: AsyncEngine) -> Version:
+        async with engine.connect() as conn:
+            return await versions.get(conn, name)
+
+    OUT.print_json(json.dumps(vars(run(work)), default=str))
+
+
+@app.command()
+def default(name: Name) -> None:
+    """Make a version the one that is searched when none is named."""
+
+    async def work(engine: AsyncEngine) -> Version:
+        async with engine.begin() as conn:
+            return await versions.set_default(conn, name)
+
+    OUT.print(f"{run(work).embed_version} is now the default.")
+
+
+@app.command()
+def index(
+    name: Name,
+    kind: Annotated[Kind, typer.Option(help="auto: exact when small, else ivfflat")] = "auto",
+) -> None:
+    """Build the approximate index of a version, or drop it (--kind exact)."""
+    built = run(lambda engine: build_index(engine, name, kind))
+    params = ", ".join(f"{key} {value}" for key, value in built.index_params.items())
+    OUT.print(f"{built.embed_version}: {built.index_kind} {params}".rstrip())
+
+
+@app.command()
+def retire(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+) -> None:
+    """Delete a version's vectors for good; its name stays taken."""
+    if not yes:
+        typer.confirm(f"Delete all vectors of {name}? They have to be computed again.", abort=True)
+
+    async def work(engine: AsyncEngine) -> Version:
+        async with engine.begin() as conn:
+            return await versions.retire(conn, name)
+
+    OUT.print(f"{run(work).embed_version} is retired.")
+
+
+def run(work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
+    """Open the settings' database, do `work` on it; errors of ours become one line and exit 1."""
+
+    async def opened(url: str) -> T:
+        engine = create_engine(url)
+        try:
+            with translate_errors():
+                return await work(engine)
+        finally:
+            await engine.dispose()
+
+    try:
+        with open_database(settings.load()) as url:
+            migrate(url)
+            return asyncio.run(opened(url))
+    except BioCosmosError as error:
+        ERR.print(f"[bold red]error:[/] {error.detail}", highlight=False)
+        raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    app()
