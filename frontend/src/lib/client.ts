@@ -1,0 +1,101 @@
+/** Typed calls to the REST API. Every failure is an `ApiProblem` with words a person can use. */
+import createClient from "openapi-fetch";
+import type { paths } from "./api.d.ts";
+import { strings } from "./strings";
+import type { RecordDetail, SearchResult, Summary, Version } from "./types";
+import type { SearchState } from "./url";
+import { isCombined } from "./url";
+
+export class ApiProblem extends Error {
+  constructor(
+    readonly title: string,
+    readonly detail: string,
+    readonly status: number,
+    /** Last part of the problem's type: "unknown-version", "not-found", … ; "offline" is ours. */
+    readonly slug: string,
+    readonly requestId: string | null,
+  ) {
+    super(title);
+  }
+}
+
+const client = createClient<paths>({ baseUrl: globalThis.location?.origin ?? "" });
+
+/** Turns an `application/problem+json` body, or anything else a proxy may answer, into a problem. */
+export function toProblem(status: number, body: unknown, header: string | null): ApiProblem {
+  const given = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+  const text = (key: string) => (typeof given[key] === "string" ? given[key] : "");
+  return new ApiProblem(
+    text("title") || strings.problem.titleOf(status),
+    text("detail") || strings.problem.noDetail,
+    status,
+    text("type").split("/").at(-1) || "unknown",
+    text("request_id") || header,
+  );
+}
+
+async function answer<T>(
+  call: Promise<{ data?: T; error?: unknown; response: Response }>,
+): Promise<T> {
+  let result;
+  try {
+    result = await call;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiProblem(
+      strings.problem.offline,
+      strings.problem.offlineDetail,
+      0,
+      "offline",
+      null,
+    );
+  }
+  const { data, error, response } = result;
+  if (response.ok && data !== undefined) return data;
+  throw toProblem(response.status, error, response.headers.get("x-request-id"));
+}
+
+export function search(state: SearchState, signal: AbortSignal): Promise<SearchResult> {
+  const query = {
+    q: state.q || undefined,
+    image: state.img ?? undefined,
+    like: state.like ?? undefined,
+    image_weight: isCombined(state) ? state.w : undefined,
+    embed_version: state.v ?? undefined,
+    limit: state.n,
+  };
+  return answer(client.GET("/api/v1/search", { params: { query }, signal }));
+}
+
+export function fetchRecord(id: string, signal?: AbortSignal): Promise<RecordDetail> {
+  return answer(client.GET("/api/v1/records/{id}", { params: { path: { id } }, signal }));
+}
+
+export async function fetchVersions(): Promise<Version[]> {
+  return (await answer(client.GET("/api/v1/versions"))).versions;
+}
+
+export function fetchSummary(): Promise<Summary> {
+  return answer(client.GET("/api/v1/summary"));
+}
+
+/** Sends a photo and returns its id, to be used as `img`. */
+export async function upload(file: File): Promise<string> {
+  const sent = client.POST("/api/v1/uploads", {
+    body: { image: "" },
+    bodySerializer: () => {
+      const form = new FormData();
+      form.append("image", file);
+      return form;
+    },
+  });
+  return (await answer(sent)).id;
+}
+
+export function uploadUrl(id: string): string {
+  return `/api/v1/uploads/${encodeURIComponent(id)}`;
+}
+
+export function thumbnailUrl(imageId: string): string {
+  return `/api/v1/images/${encodeURIComponent(imageId)}/thumbnail`;
+}

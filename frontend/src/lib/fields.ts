@@ -1,0 +1,65 @@
+/** Which interpreted fields a record shows, in which order, and which term they were read from. */
+
+export interface Field {
+  key: string;
+  label: string;
+  terms: string[];
+}
+
+export interface FieldRow {
+  label: string;
+  value: string;
+  /** The words of the source, only where they differ from the interpretation. */
+  written: string | null;
+}
+
+const field = (key: string, label: string, ...terms: string[]): Field => ({ key, label, terms });
+
+export const FIELDS: Field[] = [
+  field("vernacular_name", "Common name", "vernacularName"),
+  field("taxon_rank", "Rank", "taxonRank"),
+  field("identified_by", "Identified by", "identifiedBy"),
+  field("type_status", "Type status", "typeStatus"),
+  field("sex", "Sex", "sex"),
+  field("life_stage", "Life stage", "lifeStage"),
+  field("event_date", "Date", "eventDate", "verbatimEventDate"),
+  field("recorded_by", "Collected by", "recordedBy"),
+  field("country", "Country", "country"),
+  field("state_province", "State or province", "stateProvince"),
+  field("county", "County", "county"),
+  field("locality", "Locality", "locality", "verbatimLocality"),
+  field("decimal_latitude", "Latitude", "decimalLatitude", "verbatimLatitude"),
+  field("decimal_longitude", "Longitude", "decimalLongitude", "verbatimLongitude"),
+  field("coordinate_uncertainty_m", "Uncertainty (m)", "coordinateUncertaintyInMeters"),
+  field("geodetic_datum", "Datum", "geodeticDatum"),
+  field("information_withheld", "Withheld", "informationWithheld"),
+  field("basis_of_record", "Basis of record", "basisOfRecord"),
+  field("preparations", "Preparations", "preparations"),
+  field("institution_code", "Institution", "institutionCode"),
+  field("collection_code", "Collection", "collectionCode"),
+  field("catalog_number", "Catalogue number", "catalogNumber"),
+  field("occurrence_id", "Occurrence id", "occurrenceID"),
+];
+
+/** Rows with an interpreted or a written value, in the order of `FIELDS`. */
+export function fieldRows(record: object, verbatim: Record<string, unknown>): FieldRow[] {
+  const written = new Map(
+    Object.entries(verbatim).map(([key, value]) => [plain(key), show(value)]),
+  );
+  const values = new Map<string, unknown>(Object.entries(record));
+  return FIELDS.flatMap(({ key, label, terms }) => {
+    const value = show(values.get(key));
+    const source = terms.map((term) => written.get(plain(term))).find(Boolean) ?? null;
+    if (!value && !source) return [];
+    return [{ label, value, written: source === value ? null : source }];
+  });
+}
+
+/** One spelling for `dwc:eventDate`, `http://…/eventDate`, `Event date` and `event_date`. */
+function plain(term: string): string {
+  return (term.split(/[/:#]/).at(-1) ?? term).toLowerCase().replace(/[^a-z]/g, "");
+}
+
+function show(value: unknown): string {
+  return value === null || value === undefined ? "" : String(value).trim();
+}

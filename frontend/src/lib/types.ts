@@ -1,0 +1,16 @@
+/** Short names for the shapes of the REST contract, all taken from the generated `api.d.ts`. */
+import type { paths } from "./api.d.ts";
+
+type Get<P extends keyof paths> = paths[P] extends {
+  get: { responses: { 200: { content: { "application/json": infer Body } } } };
+}
+  ? Body
+  : never;
+
+export type SearchResult = Get<"/api/v1/search">;
+export type Hit = SearchResult["hits"][number];
+export type Picture = Hit["image"];
+export type RecordSummary = NonNullable<Hit["record"]>;
+export type RecordDetail = Get<"/api/v1/records/{id}">;
+export type Version = Get<"/api/v1/versions">["versions"][number];
+export type Summary = Get<"/api/v1/summary">;
