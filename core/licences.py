@@ -135,7 +135,7 @@ def describe(code: str | None) -> Licence:
 
 def _describe_cc(code: str) -> Licence:
     name, version, place = re.fullmatch(  # type: ignore[union-attr]
-        r"CC-([A-Z-]+?)(?:-(\d\.\d))?(?:-([A-Z]+))?", code
+        r"CC-([A-Z-]+?)(?:-(\d\.\d)(?:-([A-Z]+))?)?", code
     ).groups()
     path = "/".join(part.lower() for part in (name, version, place) if part)
     return Licence(
