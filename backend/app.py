@@ -60,7 +60,7 @@ def _lifespan(settings: Settings, database_url: str) -> Any:
             settings=settings,
             reader=create_engine(database_url, read_only=True, pool_size=10),
             writer=create_engine(database_url, pool_size=2),
-            encoders=EncoderRegistry(settings),
+            encoders=EncoderRegistry(settings, observe=app.state.metrics.encoded),
             store=Store(settings.home),
         )
         app.state.services = services

@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BATCH = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
@@ -23,6 +24,18 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+
+        self._batches = Histogram(
+            "biocosmos_encoder_batch_size",
+            "Queries encoded together",
+            ("kind",),
+            buckets=_BATCH,
+            registry=self.registry,
+        )
+
+    def encoded(self, kind: str, size: int) -> None:
+        """Count one batch of `size` texts or images; safe in any thread."""
+        self._batches.labels(kind).observe(size)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""

@@ -11,7 +11,7 @@ from backend import problems
 from backend.metrics import Metrics
 from backend.timing import Timing
 from core.errors import BioCosmosError, TooLarge
-from core.logs import bound
+from core.logs import bound, request_id
 
 log = logging.getLogger("backend.access")
 
@@ -45,7 +45,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with bound(request=_request_id(Headers(scope=scope))) as _:
+        with bound(request=_request_id(Headers(scope=scope))):
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +100,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = problems.request_id.get() or ""
+            headers["X-Request-ID"] = request_id.get() or ""
             headers["Server-Timing"] = self._timing.header()
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)

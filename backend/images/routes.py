@@ -1,7 +1,7 @@
 """GET /api/v1/images/{id}/thumbnail and /file."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header
@@ -12,13 +12,15 @@ from backend.images import queries, service
 
 router = APIRouter(prefix="/api/v1/images", tags=["images"])
 
-_PICTURE = {200: {"description": "The picture", "content": {"image/*": {}}}}
+_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The picture", "content": {"image/*": {}}}
+}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 Known = Annotated[str, Header(alias="If-None-Match", include_in_schema=False)]
 
 
-@router.get("/{id}/thumbnail", response_class=FileResponse, responses={**_PICTURE})
+@router.get("/{id}/thumbnail", response_class=FileResponse, responses=_PICTURE)
 async def thumbnail(
     id: UUID, services: Served, conn: Reading, v: str = "", known: Known = ""
 ) -> Response:
@@ -26,7 +28,7 @@ async def thumbnail(
     return await _send(services, await queries.by_id(conn, id), "thumbnail", v, known)
 
 
-@router.get("/{id}/file", response_class=FileResponse, responses={**_PICTURE})
+@router.get("/{id}/file", response_class=FileResponse, responses=_PICTURE)
 async def file(
     id: UUID, services: Served, conn: Reading, v: str = "", known: Known = ""
 ) -> Response:

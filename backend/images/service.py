@@ -1,17 +1,17 @@
 """From a row to a picture with its rights; the gate that decides what may be shown."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import PIL.Image
+from sqlalchemy import RowMapping
 
 from backend.images.schemas import Image, Licence
 from core import citation, images, licences
 from core.errors import Forbidden, NotFound
 from core.storage import Store
 
-Row = Mapping[str, Any]
+Row = RowMapping
 Part = Literal["thumbnail", "file"]
 
 

@@ -1,7 +1,8 @@
 """From rows to records."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+
+from sqlalchemy import RowMapping
 
 from backend.images import service as pictures
 from backend.records.schemas import (
@@ -18,7 +19,7 @@ from core.darwincore import ISSUES
 from core.db.tables import RANKS
 from core.errors import NotFound
 
-Row = Mapping[str, Any]
+Row = RowMapping
 
 
 def summary(row: Row) -> RecordSummary:

@@ -1,10 +1,9 @@
 """The predecessor's response, for clients written against it."""
 
-from core.versions import Version
-
 from backend.images import service as pictures
 from backend.search.schemas import SeedRecord, SeedResponse
 from backend.search.service import Outcome, Ranked
+from core.versions import Version
 
 
 def response(q: str | None, filename: str | None, outcome: Outcome) -> SeedResponse:

@@ -3,9 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 
-import numpy as np
-from core.vectors import QueryVector
-from core.versions import Version
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.deps import Services
@@ -24,6 +21,8 @@ from backend.uploads import service as uploads
 from backend.versions import service as version_service
 from core import images, vectors, versions
 from core.errors import BadRequest, VersionNotReady, WrongSpace
+from core.vectors import QueryVector
+from core.versions import Version
 
 
 @dataclass(frozen=True)
@@ -92,15 +91,11 @@ async def _stored(
 
 
 def _given(space: Version, values: list[float]) -> QueryVector:
-    vector = np.asarray(values, dtype=np.float64)
-    if len(vector) != space.dim:
+    if len(values) != space.dim:
         raise WrongSpace(
-            f"The vector has {len(vector)} values; {space.embed_version!r} has {space.dim}"
+            f"The vector has {len(values)} values; {space.embed_version!r} has {space.dim}"
         )
-    length = float(np.linalg.norm(vector))
-    if not 0 < length < np.inf:
-        raise BadRequest("The vector has no direction: its length is 0 or not a number")
-    return QueryVector(space.id, (vector / length).astype(np.float32))
+    return vectors.unit(space.id, values)
 
 
 async def _query(

@@ -1,7 +1,5 @@
 """Embed versions and the default one."""
 
-from dataclasses import fields
-
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.versions.schemas import Version, VersionRef, Versions
@@ -20,19 +18,12 @@ def ref(version: versions.Version) -> VersionRef:
 
 async def everything(conn: AsyncConnection) -> Versions:
     """All versions with their coverage."""
-    listed = []
-    for covered in await versions.list_all(conn):
-        stored = {
-            field.name: getattr(covered.version, field.name) for field in fields(covered.version)
-        }
-        plain = Version.model_fields.keys() & stored.keys()
-        listed.append(
-            Version(
-                **{name: stored[name] for name in plain},
-                embedded=covered.embedded,
-                images=covered.images,
-            )
+    listed = [
+        Version.model_validate(
+            {**vars(covered.version), "embedded": covered.embedded, "images": covered.images}
         )
+        for covered in await versions.list_all(conn)
+    ]
     return Versions(versions=listed)
 
 

@@ -6,7 +6,7 @@ Imports no torch: a process that never encodes never pays for it.
 import asyncio
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -35,10 +35,16 @@ class _Loaded:
 
 
 class EncoderRegistry:
-    """Encoders by embed version. Belongs to one event loop, which it never blocks."""
+    """Encoders by embed version. Belongs to one event loop, which it never blocks.
 
-    def __init__(self, settings: Settings) -> None:
+    `observe` is told the kind ("text", "image") and size of every batch, from a worker thread.
+    """
+
+    def __init__(
+        self, settings: Settings, *, observe: Callable[[str, int], None] | None = None
+    ) -> None:
         self._settings = settings
+        self._observe = observe or (lambda _kind, _size: None)
         self._loaded: OrderedDict[int, _Loaded] = OrderedDict()
         self._locks: dict[int, asyncio.Lock] = {}
         self._vectors: OrderedDict[tuple[int, str], NDArray[np.float32]] = OrderedDict()
@@ -88,12 +94,17 @@ class EncoderRegistry:
             return loaded
 
     def _batched(self, encoder: Encoder) -> _Loaded:
+        def texts(batch: list[str]) -> NDArray[np.float32]:
+            self._observe("text", len(batch))
+            return encoder.encode_texts(batch)
+
         def images(batch: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+            self._observe("image", len(batch))
             return encoder.encode_images(np.stack(batch))
 
         return _Loaded(
             encoder,
-            Batcher(encoder.encode_texts, self._threads, most=MOST_TEXTS),
+            Batcher(texts, self._threads, most=MOST_TEXTS),
             Batcher(images, self._threads, most=MOST_IMAGES),
         )
 
