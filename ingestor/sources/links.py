@@ -26,4 +26,4 @@ def fetchable(identifier: str, members: Container[str], url: Callable[[str], str
             return url(path)
     if _SCHEME.match(text):
         raise RejectedRow(f"the link is not one that can be fetched (http, https): {text[:80]}")
-    raise RejectedRow(f"the source holds no file {text[:120]}")
+    raise RejectedRow(f"the source holds no such file: {text[:120]}")

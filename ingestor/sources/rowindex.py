@@ -96,7 +96,7 @@ class RowIndex:
                 )
                 return candidate
             if taken[1] == content:
-                raise RejectedRow(f"repeats {taken[0]}")
+                raise RejectedRow(f"repeats an earlier row: {taken[0]}")
         raise RejectedRow(f"{locator} was read twice")
 
     def close(self) -> None:

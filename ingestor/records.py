@@ -1,0 +1,160 @@
+"""Writes pages of records, images and what joins them; the same page twice changes nothing."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import Table, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.db import tables
+from ingestor.interpret import Batch, Columns
+from ingestor.upsert import statement, upsert
+
+_OURS = {"first_seen", "last_seen", "withdrawn_at", "retrieved_at", "created_at", "updated_at"}
+_FETCHED = {"width", "height", "bytes", "sha256", "phash", "state", "reason", "attempts"}
+_FETCHED |= {"retry_at", "lease_until"}
+
+
+def _columns(table: Table, without: set[str]) -> list[str]:
+    return [c.name for c in table.columns if c.name not in without]
+
+
+_DATASETS = statement(
+    tables.dataset, _columns(tables.dataset, _OURS), sets={"retrieved_at": "now()"}
+)
+_TAXA = statement(
+    tables.taxon,
+    _columns(tables.taxon, set()),
+    sets={
+        "common_names": "ARRAY(SELECT DISTINCT name FROM"
+        " unnest(taxon.common_names || excluded.common_names) AS name ORDER BY name)"
+    },
+)
+_RECORDS = statement(
+    tables.record,
+    _columns(tables.record, _OURS),
+    sets={"last_seen": "now()", "withdrawn_at": "NULL"},
+)
+_IMAGES = statement(
+    tables.image,
+    _columns(tables.image, _OURS | _FETCHED),
+    # An image that could not be had is due again when it lies elsewhere now, or beside us.
+    sets={
+        "state": "CASE WHEN image.state = 'ok' OR (image.fetch_url = excluded.fetch_url"
+        " AND image.fetch_url LIKE 'http%') THEN image.state ELSE 'pending' END"
+    },
+)
+_LINKS = statement(tables.record_image, ["record_id", "image_id", "position"])
+_UNLINK = text(
+    "DELETE FROM record_image WHERE record_id = ANY(:records)"
+    " AND (record_id, image_id) NOT IN (SELECT record_id, image_id FROM"
+    " json_to_recordset(CAST(:rows AS json)) AS given(record_id uuid, image_id uuid))"
+)
+_REJECTIONS = statement(
+    tables.rejection,
+    ["dataset_id", "locator", "reason", "verbatim", "job_id"],
+    sets={"at": "now()"},
+)
+
+
+async def write_datasets(connection: AsyncConnection, datasets: Sequence[Columns]) -> None:
+    """Insert or refresh datasets."""
+    await upsert(connection, _DATASETS, datasets)
+
+
+async def write_batch(connection: AsyncConnection, batch: Batch, job: UUID) -> Counter[str]:
+    """Write one page's rows; returns what happened, by the names of `ingestor.receipt`.
+
+    Rows go in the order of their keys, so that two writers cannot lock each other out.
+    """
+    counts: Counter[str] = Counter()
+    await upsert(connection, _TAXA, [batch.taxa[k] for k in sorted(batch.taxa, key=str)])
+    hashes = await _known(connection, batch)
+    fresh = [
+        row for own, row in sorted(batch.records.items()) if hashes.get(own) != row["content_hash"]
+    ]
+    await upsert(connection, _RECORDS, fresh)
+    await _touch(connection, sorted(set(batch.records) - {row["id"] for row in fresh}))
+    counts["new"] = sum(own not in hashes for own in batch.records)
+    counts["changed"] = len(fresh) - counts["new"]
+    counts["unchanged"] = len(batch.records) - len(fresh)
+    images = [row for _, row in sorted(batch.images.items())]
+    counts["images_new"], _ = await upsert(connection, _IMAGES, images)
+    counts["images_linked"] = len(batch.links)
+    await _link(connection, batch)
+    rejected = [row | {"job_id": job} for _, row in sorted(batch.rejections.items())]
+    await upsert(connection, _REJECTIONS, rejected)
+    counts.update(f"rejected: {in_general(str(row['reason']))}" for row in rejected)
+    return counts
+
+
+def in_general(reason: str) -> str:
+    """Return the reason without what is particular to one row, for counting."""
+    return re.sub(r"\d[\d,.]*", "…", reason.split(": ")[0])
+
+
+async def _known(connection: AsyncConnection, batch: Batch) -> Mapping[UUID, str]:
+    record = tables.record
+    found = await connection.execute(
+        select(record.c.id, record.c.content_hash).where(record.c.id.in_(batch.records))
+    )
+    return {row.id: row.content_hash for row in found}
+
+
+async def _touch(connection: AsyncConnection, unchanged: Sequence[UUID]) -> None:
+    record = tables.record
+    if unchanged:
+        await connection.execute(
+            update(record)
+            .where(record.c.id.in_(unchanged))
+            .values(last_seen=func.now(), withdrawn_at=None)
+        )
+
+
+async def _link(connection: AsyncConnection, batch: Batch) -> None:
+    """Make the records' images exactly those of the batch."""
+    rows = [
+        {"record_id": record, "image_id": image, "position": position}
+        for (record, image), position in sorted(batch.links.items())
+    ]
+    await connection.execute(
+        _UNLINK, {"records": list(batch.records), "rows": json.dumps(rows, default=str)}
+    )
+    await upsert(connection, _LINKS, rows)
+
+
+async def withdraw_unseen(connection: AsyncConnection, job: UUID) -> int:
+    """Mark what earlier runs over the same archive saw last and this one did not see.
+
+    A record that another archive of the same source has shown since is left alone.
+    """
+    result = await connection.execute(
+        text(
+            "UPDATE record SET withdrawn_at = now() FROM job AS this"
+            " WHERE this.id = :job AND withdrawn_at IS NULL AND last_seen < this.started_at"
+            " AND record.source = this.args->>'source' AND EXISTS (SELECT FROM job AS earlier"
+            "  WHERE earlier.kind = 'ingest' AND earlier.id <> this.id"
+            "  AND earlier.args->>'source' = this.args->>'source'"
+            "  AND earlier.args->>'key' = this.args->>'key'"
+            "  AND last_seen BETWEEN earlier.started_at"
+            "   AND coalesce(earlier.finished_at, earlier.updated_at))"
+        ),
+        {"job": job},
+    )
+    return result.rowcount
+
+
+async def forget_old_rejections(connection: AsyncConnection, job: UUID) -> None:
+    """Remove what earlier runs over the same archive rejected and this one did not."""
+    await connection.execute(
+        text(
+            "DELETE FROM rejection USING job AS earlier, job AS this"
+            " WHERE this.id = :job AND earlier.id = rejection.job_id AND earlier.id <> this.id"
+            " AND earlier.kind = 'ingest' AND earlier.args->>'source' = this.args->>'source'"
+            " AND earlier.args->>'key' = this.args->>'key'"
+        ),
+        {"job": job},
+    )

@@ -1,0 +1,92 @@
+"""Reads a source to its end, page by page; can be stopped at any moment and run again."""
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from core.db.engine import translate_errors
+from ingestor import jobs, records
+from ingestor.interpret import interpret
+from ingestor.jobs import IngestJob
+from ingestor.receipt import Receipt, make_receipt
+from ingestor.sources.base import Page, Source
+
+Progress = Callable[[int, int | None], None]
+"""Told (rows dealt with, rows in all if known) after every page."""
+
+
+async def ingest(
+    engine: AsyncEngine,
+    source: Source,
+    *,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Receipt:
+    """Bring the source's records and image links into the database.
+
+    A page is one transaction, together with the place where the next run would go on. With
+    `limit` only so many rows of the source are read, and nothing is withdrawn.
+    """
+    with translate_errors():
+        async with jobs.only_one(engine, source):
+            total = await asyncio.to_thread(source.count)
+            total = limit if limit is not None and (total is None or limit < total) else total
+            async with engine.begin() as connection:
+                job = await jobs.start(connection, source, total, limit)
+            try:
+                await _read(engine, source, job, limit, total, progress)
+                await _finish(engine, job, complete=limit is None)
+            except BaseException as error:
+                await asyncio.shield(_break_off(engine, job, error))
+                raise
+    return make_receipt(source.label, job.counts, complete=limit is None, notes=source.notes)
+
+
+async def _read(
+    engine: AsyncEngine,
+    source: Source,
+    job: IngestJob,
+    limit: int | None,
+    total: int | None,
+    progress: Progress | None,
+) -> None:
+    known: set[UUID] = set()
+    async for page in source.pages(job.cursor, limit=limit):
+        await _write(engine, source, page, job, known)
+        if progress:
+            progress(job.done, total)
+
+
+async def _write(
+    engine: AsyncEngine, source: Source, page: Page, job: IngestJob, known: set[UUID]
+) -> None:
+    batch = await asyncio.to_thread(interpret, page, source)
+    datasets = [row for own, row in batch.datasets.items() if own not in known]
+    async with engine.begin() as connection:
+        await records.write_datasets(connection, datasets)
+        counts = await records.write_batch(connection, batch, job.id)
+        after = IngestJob(job.id, page.cursor, job.done + page.read, job.counts + counts)
+        await jobs.advance(connection, after)
+    # Only what is committed counts: a failed write leaves the job where it was.
+    job.cursor, job.done, job.counts = after.cursor, after.done, after.counts
+    known.update(batch.datasets)
+
+
+async def _finish(engine: AsyncEngine, job: IngestJob, *, complete: bool) -> None:
+    async with engine.begin() as connection:
+        if complete:
+            withdrawn = await records.withdraw_unseen(connection, job.id)
+            await records.forget_old_rejections(connection, job.id)
+            job.counts["withdrawn"] = withdrawn
+        await jobs.finish(connection, job, "done")
+
+
+async def _break_off(engine: AsyncEngine, job: IngestJob, error: BaseException) -> None:
+    state = "failed" if isinstance(error, Exception) else "cancelled"
+    try:
+        async with engine.begin() as connection:
+            await jobs.finish(connection, job, state, f"{type(error).__name__}: {error}"[:500])
+    except Exception:  # the database itself is gone; the job stays "running" and is resumed
+        return
