@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 
 from core.errors import TooLarge, UnreadableImage
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "BMP", "JPEG2000", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "JPEG2000", "AVIF")
 """What is decoded; everything else Pillow knows is refused unopened."""
 
 # Pillow's own bomb guard is one global number for the process and only warns below twice that;
