@@ -39,6 +39,7 @@ def setup(settings: Settings) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(settings.log_level.upper())
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # else every start tells of no change
 
 
 def _ids() -> dict[str, str]:
