@@ -65,7 +65,7 @@ def index_params(kind: str, rows: int) -> tuple[dict[str, int], dict[str, int]]:
     """
     if kind == "hnsw":
         return HNSW, {"ef_search": HNSW_EF_SEARCH}
-    lists = max(1, min(4000, max(100, rows // ROWS_PER_LIST)))
+    lists = min(4000, max(100, rows // ROWS_PER_LIST))
     return {"lists": lists}, {"probes": min(lists, max(20, math.ceil(lists * 0.05)))}
 
 

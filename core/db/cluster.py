@@ -21,6 +21,7 @@ LOG = logging.getLogger(__name__)
 ACCOUNT = "nobody"
 """Runs the server when we are root, which PostgreSQL refuses to be."""
 PORT = 5432
+SOCKET = f".s.PGSQL.{PORT}"
 SUPERUSER = "postgres"
 SOCKET_BYTES = 107
 """Longest path of a unix socket on Linux (sun_path, less its final zero); 103 elsewhere."""
@@ -49,6 +50,9 @@ class Cluster:
 
     def create(self) -> None:
         """Make the data directory where there is none; a broken-off attempt starts afresh."""
+        if os.geteuid() == 0:
+            for path in (self.data, self.socket_dir(), binaries()):
+                _open_the_way(path)
         if (self.data / "PG_VERSION").exists():
             return
         new = self.home / "postgres.new"
@@ -71,13 +75,17 @@ class Cluster:
                 )
             return {}
         account = pwd.getpwuid(owner) if owner else pwd.getpwnam(ACCOUNT)
-        for path in (self.data, binaries()):
-            _open_the_way(path)
         return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+    def forget_server(self) -> None:
+        """Delete what a killed server left; the numbers in it may by now be other programs'."""
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for suffix in ("", ".lock"):
+            (self.socket_dir() / f"{SOCKET}{suffix}").unlink(missing_ok=True)
 
     def socket_dir(self) -> Path:
         """Directory of the socket: the data directory, or a short one where that is too long."""
-        full = os.fsencode(self.data / f".s.PGSQL.{PORT}")
+        full = os.fsencode(self.data / SOCKET)
         if len(full) < SOCKET_BYTES - 8 and not set(str(self.data)) & set(',"'):
             return self.data
         digest = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]

@@ -167,8 +167,7 @@ def _end_leftovers(files: Cluster) -> None:
                     process.send_signal(how)
         if not psutil.wait_procs(left, timeout=STOP_SECONDS)[1]:
             break
-    # A number left in it may by now be another program's, for which PostgreSQL would wait.
-    (files.data / "postmaster.pid").unlink(missing_ok=True)
+    files.forget_server()
 
 
 def server_processes(data: Path) -> list[psutil.Process]:
