@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from core.errors import RejectedRow
 
@@ -52,6 +53,7 @@ _ALIASES = {
 _BY_KEY = {name.lower(): name for name in _KNOWN.split()} | _ALIASES
 
 
+@lru_cache(maxsize=4096)
 def term(name: str) -> str:
     """Return the simple name of a term given as URI, prefixed, spaced or oddly cased.
 
