@@ -31,6 +31,11 @@ class Encoder(Protocol):
         """The identity of the space."""
         ...
 
+    @property
+    def batch_size(self) -> int:
+        """Images a forward pass that suit the device."""
+        ...
+
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize and crop one RGB image as the checkpoint wants: uint8 [size, size, 3]."""
         ...

@@ -15,9 +15,6 @@ from core.encoders.base import EncoderSpec
 from core.encoders.preprocess import Preprocess
 from core.errors import InvalidSetting, ModelError
 
-_BF16_FROM_PARAMETERS = 50_000_000
-"""Below this a CPU gains nothing from bfloat16; see docs/decisions/0003-encoders.md."""
-
 
 class OpenClipEncoder:
     """Images and texts to unit vectors. Thread-safe."""
@@ -37,7 +34,7 @@ class OpenClipEncoder:
         self._network = network.to(device)
         self._tokenizer = tokenizer
         self._tokenizing = threading.Lock()  # Hugging Face tokenizers are not re-entrant
-        self._dtype = _autocast_dtype(network, device)
+        self._dtype = _autocast_dtype(device)
         self._mean = torch.tensor(spec.preprocess["mean"], device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(spec.preprocess["std"], device=device).view(1, 3, 1, 1)
 
@@ -146,10 +143,8 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _autocast_dtype(network: torch.nn.Module, device: torch.device) -> torch.dtype:
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    large = sum(value.numel() for value in network.parameters()) >= _BF16_FROM_PARAMETERS
-    if device.type == "cpu" and large and torch.cpu._is_avx512_bf16_supported():
+def _autocast_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 on GPUs only: a CPU may lose by it, see docs/decisions/0003-encoders.md."""
+    if device.type == "cuda" and torch.cuda.is_bf16_supported():
         return torch.bfloat16
     return torch.float32
