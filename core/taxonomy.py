@@ -106,13 +106,14 @@ class _Reader:
     def _take(self) -> bool:
         """Take the next word into the name; False where the authorship begins."""
         word = self.words[0]
+        if word.startswith("×") and len(word) > 1:
+            self.words[:1] = ["×", word[1:]]
+            word = "×"
         bare = word.rstrip(".")
         if bare in _QUALIFIERS:
             return self._take_qualifier(bare)
-        if bare in {"sp", "spp", "indet"} and not self.epithets:
-            self.words.clear()
-            self.unnamed = True
-            return False
+        if bare in {"sp", "spp", "indet"}:
+            return self._take_unnamed()
         if word in {"×", "x", "X"} and len(self.words) > 1:
             return self._take_hybrid()
         if bare in _MARKERS and self.epithets and self._epithet_at(1):
@@ -138,6 +139,15 @@ class _Reader:
         self.parts.append(bare if bare == "?" else f"{bare}.")
         self.words.pop(0)
         return True
+
+    def _take_unnamed(self) -> bool:
+        """ "Bombus sp. A" is a Bombus; "Bombus weisi sp. A" something near Bombus weisi."""
+        self.unnamed = not self.epithets
+        if self.epithets:
+            self.parts += self.words
+            self.uncertain = True
+        self.words.clear()
+        return False
 
     def _take_hybrid(self) -> bool:
         self.parts.append("×")

@@ -55,20 +55,21 @@ ZAF South Africa; ZM ZMB Zambia; XK XKX Kosovo; ZW ZWE Zimbabwe
 """
 
 _OTHER_NAMES = """
-US usa; US u.s.a.; US u.s.; US us; US united states of america; US estados unidos; US etats-unis;
-GB uk; GB u.k.; GB great britain; GB england; GB scotland; GB wales; GB northern ireland; GB
-united kingdom of great britain and northern ireland; RU russian federation; CZ czech republic; TR
-turkey; MM burma; CI ivory coast; CV cape verde; SZ swaziland; MK macedonia; TL east timor; CD
-democratic republic of congo; CD zaire; CD congo, the democratic republic of the; CD
-congo-kinshasa; CG congo-brazzaville; BO bolivia, plurinational state of; VE venezuela, bolivarian
-republic of; IR iran, islamic republic of; IR persia; KR korea, republic of; KR republic of korea;
-KP korea, democratic people's republic of; LA lao people's democratic republic; SY syrian arab
-republic; TZ tanzania, united republic of; TZ united republic of tanzania; VN viet nam; TW taiwan,
-province of china; TW formosa; MD moldova, republic of; FM micronesia, federated states of; FM
-federated states of micronesia; PS palestine, state of; DE deutschland; ES espana; BR brasil; MX
-mejico; CH schweiz; CH suisse; IT italia; NL the netherlands; NL holland; CN people's republic of
-china; LK ceylon; TH siam; GF guyane; GF guyane francaise; VA holy see; BN brunei darussalam; PH
-the philippines; BS the bahamas; BS bahamas, the; GM the gambia; GM gambia, the
+US usa; US u.s.a.; US u.s.; US us; US united states of america; US estados unidos; US estados
+unidos de america; US etats-unis; GB uk; GB u.k.; GB great britain; GB england; GB scotland; GB
+wales; GB northern ireland; GB united kingdom of great britain and northern ireland; RU russian
+federation; CZ czech republic; TR turkey; MM burma; CI ivory coast; CV cape verde; SZ swaziland;
+MK macedonia; TL east timor; CD democratic republic of congo; CD zaire; CD congo, the democratic
+republic of the; CD congo-kinshasa; CG congo-brazzaville; BO bolivia, plurinational state of; VE
+venezuela, bolivarian republic of; IR iran, islamic republic of; IR persia; KR korea, republic of;
+KR republic of korea; KP korea, democratic people's republic of; LA lao people's democratic
+republic; SY syrian arab republic; TZ tanzania, united republic of; TZ united republic of
+tanzania; VN viet nam; TW taiwan, province of china; TW formosa; MD moldova, republic of; FM
+micronesia, federated states of; FM federated states of micronesia; PS palestine, state of; DE
+deutschland; ES espana; BR brasil; MX mejico; CH schweiz; CH suisse; IT italia; NL the
+netherlands; NL holland; CN people's republic of china; LK ceylon; TH siam; GF guyane; GF guyane
+francaise; VA holy see; BN brunei darussalam; PH the philippines; BS the bahamas; BS bahamas, the;
+GM the gambia; GM gambia, the
 """
 
 

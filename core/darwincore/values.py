@@ -7,7 +7,7 @@ _BASES = (
     " MaterialSample MaterialEntity MaterialCitation Occurrence Observation Literature"
 )
 _BASIS = {name.lower(): name for name in re.findall(r"\w+", _BASES)}
-_BASIS |= {"specimen": "PreservedSpecimen", "preserved": "PreservedSpecimen"}
+_BASIS |= dict.fromkeys(("specimen", "preserved", "voucher"), "PreservedSpecimen")
 
 _SEX = {
     "m": "male",
