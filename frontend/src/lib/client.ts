@@ -19,7 +19,11 @@ export class ApiProblem extends Error {
   }
 }
 
-const client = createClient<paths>({ baseUrl: globalThis.location?.origin ?? "" });
+const client = createClient<paths>({
+  baseUrl: location.origin,
+  // Looked up at each call, so that what replaces it later (a test, an extension) is used.
+  fetch: (request) => globalThis.fetch(request),
+});
 
 /** Turns an `application/problem+json` body, or anything else a proxy may answer, into a problem. */
 export function toProblem(status: number, body: unknown, header: string | null): ApiProblem {

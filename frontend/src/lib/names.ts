@@ -25,13 +25,13 @@ export function isItalic(rank: string | null | undefined, name: string): boolean
 }
 
 /** The name cut into runs of one typeface, in reading order and with the spaces kept. */
-export function nameParts(fields: NameFields, withAuthor = true): NamePart[] {
+export function nameParts(fields: NameFields, author = true): NamePart[] {
   const full = fields.scientific_name?.trim() ?? "";
   const name = fields.canonical_name?.trim() || full;
   if (!name) return [];
-  const author = withAuthor ? authorOf(full, name, fields.authorship?.trim() ?? "") : "";
+  const who = author ? authorOf(full, name, fields.authorship?.trim() ?? "") : "";
   const parts = isItalic(fields.taxon_rank, name) ? markWords(name) : [upright(name)];
-  return author ? join([...parts, upright(` ${author}`)]) : parts;
+  return who ? withAuthor(parts, who) : parts;
 }
 
 /** The name as one line of text, or null when the record has none. */
@@ -48,25 +48,27 @@ function authorOf(full: string, name: string, stated: string): string {
 }
 
 function markWords(name: string): NamePart[] {
-  const words = name.split(/\s+/);
-  return join(
-    words.map((word, at) => ({
-      text: (at ? " " : "") + word,
-      italic: !UPRIGHT_WORD.test(word),
-    })),
-  );
+  const words = name.split(/\s+/).map((text) => ({ text, italic: !UPRIGHT_WORD.test(text) }));
+  return words.reduce<NamePart[]>(addWord, []);
+}
+
+/** Adds a word to the run before it; the space between two typefaces is upright. */
+function addWord(runs: NamePart[], word: NamePart): NamePart[] {
+  const last = runs.at(-1);
+  if (last?.italic === word.italic) last.text += ` ${word.text}`;
+  else {
+    if (last && !last.italic) last.text += " ";
+    runs.push({ ...word, text: last?.italic ? ` ${word.text}` : word.text });
+  }
+  return runs;
+}
+
+function withAuthor(parts: NamePart[], author: string): NamePart[] {
+  const last = parts.at(-1);
+  if (!last || last.italic) return [...parts, upright(` ${author}`)];
+  return [...parts.slice(0, -1), upright(`${last.text} ${author}`)];
 }
 
 function upright(text: string): NamePart {
   return { text, italic: false };
-}
-
-function join(parts: NamePart[]): NamePart[] {
-  const joined: NamePart[] = [];
-  for (const part of parts) {
-    const last = joined.at(-1);
-    if (last && last.italic === part.italic) last.text += part.text;
-    else joined.push({ ...part });
-  }
-  return joined;
 }

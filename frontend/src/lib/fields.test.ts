@@ -1,0 +1,24 @@
+import { expect, it } from "vitest";
+import { fieldRows } from "./fields";
+
+it("shows the words of the source only where they differ", () => {
+  const rows = fieldRows(
+    { sex: "male", decimal_latitude: 10.25, event_date: null, country: "Peru" },
+    {
+      "dwc:sex": "♂",
+      "http://rs.tdwg.org/dwc/terms/decimalLatitude": "10.25",
+      verbatimEventDate: "summer 19?",
+      Country: "Peru",
+    },
+  );
+  expect(rows).toEqual([
+    { label: "Sex", value: "male", written: "♂" },
+    { label: "Date", value: "", written: "summer 19?" },
+    { label: "Country", value: "Peru", written: null },
+    { label: "Latitude", value: "10.25", written: null },
+  ]);
+});
+
+it("leaves out what nobody stated", () => {
+  expect(fieldRows({ sex: "", locality: null }, { sex: " " })).toEqual([]);
+});
