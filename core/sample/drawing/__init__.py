@@ -1,0 +1,1 @@
+"""How the specimens are drawn: smooth shapes, patterns laid on them, and the staging."""

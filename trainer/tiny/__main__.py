@@ -1,0 +1,35 @@
+"""Commands: train and evaluate specimen-tiny."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from trainer.tiny.config import read_config
+from trainer.tiny.judge import judge
+from trainer.tiny.train import train as run_training
+
+app = typer.Typer(add_completion=False, help=__doc__)
+console = Console()
+ConfigOption = Annotated[Path, typer.Option("-c", "--config", help="YAML file of the run.")]
+
+
+@app.command()
+def train(config: ConfigOption) -> None:
+    """Draw the training museum, train (resuming if stopped), publish the open_clip directory."""
+    run_training(read_config(config), console.print)
+
+
+@app.command("eval")
+def evaluate(config: ConfigOption) -> None:
+    """Measure the published weights on the demo museum and write metrics.json beside them."""
+    settings = read_config(config)
+    text = json.dumps(judge(settings, console.print), indent=2) + "\n"
+    (settings.out / "metrics.json").write_text(text, encoding="utf-8")
+    console.print_json(text)
+
+
+if __name__ == "__main__":
+    app()
