@@ -113,6 +113,9 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
+    """The EXIF number, 1 to 8, of how the pixels still have to be turned."""
+    if image.format == "TIFF":  # Pillow turns these itself, in size at once and in load()
+        return 1
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # a broken EXIF block says nothing about the pixels
