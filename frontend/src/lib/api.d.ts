@@ -11,44 +11,39 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Search */
-        get: operations["search_api_v1_search_get"];
+        /**
+         * Search
+         * @description The images nearest to words, to an uploaded picture, to an image of the museum, or to both.
+         *
+         *     The address is the whole query: the same address gives the same answer.
+         */
+        get: operations["search"];
         put?: never;
-        post?: never;
+        /**
+         * Search With
+         * @description The same with a picture in the request (form) or a vector of one's own (JSON).
+         */
+        post: operations["search_with"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/v1/versions": {
+    "/api/search": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Versions */
-        get: operations["versions_api_v1_versions_get"];
+        get?: never;
         put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/summary": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Summary */
-        get: operations["summary_api_v1_summary_get"];
-        put?: never;
-        post?: never;
+        /**
+         * Seed Search
+         * @description The predecessor's form: words, a picture, or both, which then count alike.
+         */
+        post: operations["seed_search"];
         delete?: never;
         options?: never;
         head?: never;
@@ -62,8 +57,51 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Record */
-        get: operations["record_api_v1_records__id__get"];
+        /**
+         * Record
+         * @description Everything known of one record: interpreted values, values as published, all images.
+         */
+        get: operations["record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/{id}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Thumbnail
+         * @description A copy at most 320 pixels wide and high; `v` is the picture's tag, for caching.
+         */
+        get: operations["thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * File
+         * @description The picture as published; `v` is its tag, for caching.
+         */
+        get: operations["file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -81,8 +119,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Upload */
-        post: operations["upload_api_v1_uploads_post"];
+        /**
+         * Upload
+         * @description Keep a picture for a while, to search with it by its id.
+         */
+        post: operations["upload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -96,8 +137,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get Upload */
-        get: operations["get_upload_api_v1_uploads__id__get"];
+        /**
+         * Uploaded
+         * @description The stored copy of a picture: JPEG, at most 1024 pixels wide and high.
+         */
+        get: operations["uploaded"];
         put?: never;
         post?: never;
         delete?: never;
@@ -106,15 +150,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/images/{id}/thumbnail": {
+    "/api/v1/versions": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Thumb */
-        get: operations["thumb_api_v1_images__id__thumbnail_get"];
+        /**
+         * Versions
+         * @description All embed versions with their coverage.
+         */
+        get: operations["versions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -123,15 +170,98 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/images/{id}/file": {
+    "/api/v1/versions/{name}/default": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** File */
-        get: operations["file_api_v1_images__id__file_get"];
+        get?: never;
+        put?: never;
+        /**
+         * Make Default
+         * @description Make a version the one that answers when a request names none. Needs the operator's token.
+         */
+        post: operations["make_default"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Summary
+         * @description What is in the museum, and some pictures to start from.
+         */
+        get: operations["summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Healthz
+         * @description The process answers; says nothing about the database.
+         */
+        get: operations["healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Readyz
+         * @description The database answers and has the schema that this program needs; else 503.
+         */
+        get: operations["readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics
+         * @description Requests, latencies and batch sizes for Prometheus.
+         */
+        get: operations["metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -144,21 +274,33 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** Body_upload_api_v1_uploads_post */
-        Body_upload_api_v1_uploads_post: {
+        /** Body_seed_search */
+        Body_seed_search: {
+            /** Search Param */
+            search_param?: string | null;
+            /** Image */
+            image?: string | null;
+        };
+        /** Body_upload */
+        Body_upload: {
             /** Image */
             image: string;
         };
-        /** DatasetDetail */
+        /**
+         * DatasetDetail
+         * @description A dataset with its rights and where it came from.
+         */
         DatasetDetail: {
-            /** Id */
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
             /** Title */
             title: string;
             /** Publisher */
             publisher: string | null;
-            /** Licence */
-            licence: string | null;
+            licence: components["schemas"]["Licence"];
             /** Citation */
             citation: string | null;
             /** Doi */
@@ -167,45 +309,91 @@ export interface components {
             url: string | null;
             /** Source */
             source: string;
-            /** Retrieved At */
-            retrieved_at: string | null;
+            /**
+             * Retrieved At
+             * Format: date-time
+             */
+            retrieved_at: string;
         };
-        /** DatasetRef */
+        /**
+         * DatasetRef
+         * @description A dataset by name.
+         */
         DatasetRef: {
-            /** Id */
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
             /** Title */
             title: string;
         };
-        /** Example */
+        /**
+         * Example
+         * @description A picture to start from.
+         */
         Example: {
             /** Label */
             label: string;
             image: components["schemas"]["Image"];
         };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
+        /**
+         * Health
+         * @description That the server answers.
+         */
+        Health: {
+            /**
+             * Status
+             * @default ok
+             * @constant
+             */
+            status: "ok";
         };
-        /** Hit */
+        /**
+         * Hit
+         * @description One image found.
+         */
         Hit: {
-            /** Rank */
+            /**
+             * Rank
+             * @description From 1.
+             */
             rank: number;
-            /** Score */
+            /**
+             * Score
+             * @description Cosine similarity of query and image in [-1, 1]; not a probability.
+             */
             score: number;
             image: components["schemas"]["Image"];
+            /** @description The first record, by id, that the image shows. */
             record: components["schemas"]["RecordSummary"] | null;
+            /**
+             * Also In
+             * @description Further records that the image shows.
+             */
+            also_in: string[];
         };
-        /** Image */
+        /**
+         * Image
+         * @description One still image with its rights.
+         */
         Image: {
-            /** Id */
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
-            /** Thumbnail Url */
+            /**
+             * Thumbnail Url
+             * @description Absent where the licence does not allow a copy, or nothing was fetched yet.
+             */
             thumbnail_url: string | null;
             /** Image Url */
             image_url: string | null;
-            /** Source Url */
+            /**
+             * Source Url
+             * @description Where the publisher shows it.
+             */
             source_url: string | null;
             /** Width */
             width: number | null;
@@ -220,17 +408,26 @@ export interface components {
             rights_holder: string | null;
             /** Creator */
             creator: string | null;
-            /** Credit */
+            /**
+             * Credit
+             * @description The line to print beside the picture.
+             */
             credit: string;
         };
-        /** Issue */
+        /**
+         * Issue
+         * @description A named doubt about a value, in words.
+         */
         Issue: {
             /** Name */
             name: string;
             /** Text */
             text: string;
         };
-        /** Licence */
+        /**
+         * Licence
+         * @description A licence code with its version as published, and what to call it.
+         */
         Licence: {
             /** Code */
             code: string;
@@ -239,11 +436,33 @@ export interface components {
             /** Url */
             url: string | null;
         };
-        /** QueryEcho */
+        /**
+         * Milliseconds
+         * @description Where the time went.
+         */
+        Milliseconds: {
+            /** Decode */
+            decode: number;
+            /** Encode */
+            encode: number;
+            /** Search */
+            search: number;
+            /** Rows */
+            rows: number;
+            /** Total */
+            total: number;
+        };
+        /**
+         * QueryEcho
+         * @description The query as understood.
+         */
         QueryEcho: {
             /** Q */
             q: string | null;
-            /** Image */
+            /**
+             * Image
+             * @description Upload id; null too where the picture came with the request.
+             */
             image: string | null;
             /** Like */
             like: string | null;
@@ -252,18 +471,30 @@ export interface components {
             /** Limit */
             limit: number;
         };
-        /** Rank */
+        /**
+         * Rank
+         * @description One step of the classification.
+         */
         Rank: {
             /** Rank */
             rank: string;
             /** Name */
             name: string;
         };
-        /** RecordDetail */
+        /**
+         * RecordDetail
+         * @description Everything known of a record: interpreted, and as published.
+         */
         RecordDetail: {
-            /** Id */
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
-            /** Scientific Name */
+            /**
+             * Scientific Name
+             * @description As given, with authorship.
+             */
             scientific_name: string | null;
             /** Canonical Name */
             canonical_name: string | null;
@@ -279,7 +510,10 @@ export interface components {
             country: string | null;
             /** Locality */
             locality: string | null;
-            /** Event Date */
+            /**
+             * Event Date
+             * @description As published: a year stays a year.
+             */
             event_date: string | null;
             /** Recorded By */
             recorded_by: string | null;
@@ -290,23 +524,70 @@ export interface components {
             /** Catalog Number */
             catalog_number: string | null;
             dataset: components["schemas"]["DatasetDetail"];
+            /** Source */
+            source: string;
+            /** Source Record Id */
+            source_record_id: string;
+            /** Occurrence Id */
+            occurrence_id: string | null;
             /** Basis Of Record */
             basis_of_record: string | null;
-            /** Sex */
-            sex: string | null;
             /** Type Status */
             type_status: string | null;
+            /** Sex */
+            sex: string | null;
             /** Life Stage */
             life_stage: string | null;
+            /** Preparations */
+            preparations: string | null;
+            /** Identified By */
+            identified_by: string | null;
+            /** Event Start */
+            event_start: string | null;
+            /** Event End */
+            event_end: string | null;
+            /** Country Code */
+            country_code: string | null;
+            /** State Province */
+            state_province: string | null;
+            /** County */
+            county: string | null;
             /** Decimal Latitude */
             decimal_latitude: number | null;
             /** Decimal Longitude */
             decimal_longitude: number | null;
-            /** Identified By */
-            identified_by: string | null;
-            /** Verbatim */
+            /** Coordinate Uncertainty M */
+            coordinate_uncertainty_m: number | null;
+            /** Geodetic Datum */
+            geodetic_datum: string | null;
+            /** Information Withheld */
+            information_withheld: string | null;
+            licence: components["schemas"]["Licence"];
+            /** Rights Holder */
+            rights_holder: string | null;
+            /** References Url */
+            references_url: string | null;
+            /**
+             * First Seen
+             * Format: date-time
+             */
+            first_seen: string;
+            /**
+             * Last Seen
+             * Format: date-time
+             */
+            last_seen: string;
+            /**
+             * Taxonomy
+             * @description From the kingdom down.
+             */
+            taxonomy: components["schemas"]["Rank"][];
+            /**
+             * Verbatim
+             * @description Every cell as published, by its own heading.
+             */
             verbatim: {
-                [key: string]: string;
+                [key: string]: unknown;
             };
             /** Issues */
             issues: components["schemas"]["Issue"][];
@@ -316,14 +597,21 @@ export interface components {
             citation: string;
             /** Source Url */
             source_url: string | null;
-            /** Taxonomy */
-            taxonomy: components["schemas"]["Rank"][];
         };
-        /** RecordSummary */
+        /**
+         * RecordSummary
+         * @description A record beside a picture.
+         */
         RecordSummary: {
-            /** Id */
+            /**
+             * Id
+             * Format: uuid
+             */
             id: string;
-            /** Scientific Name */
+            /**
+             * Scientific Name
+             * @description As given, with authorship.
+             */
             scientific_name: string | null;
             /** Canonical Name */
             canonical_name: string | null;
@@ -339,7 +627,10 @@ export interface components {
             country: string | null;
             /** Locality */
             locality: string | null;
-            /** Event Date */
+            /**
+             * Event Date
+             * @description As published: a year stays a year.
+             */
             event_date: string | null;
             /** Recorded By */
             recorded_by: string | null;
@@ -351,19 +642,96 @@ export interface components {
             catalog_number: string | null;
             dataset: components["schemas"]["DatasetRef"];
         };
-        /** SearchResponse */
+        /**
+         * SearchResponse
+         * @description The nearest images, best first.
+         */
         SearchResponse: {
             query: components["schemas"]["QueryEcho"];
             embed_version: components["schemas"]["VersionRef"];
-            /** Total */
+            /**
+             * Total
+             * @description Images that could have been found in this version.
+             */
             total: number;
             /** Hits */
             hits: components["schemas"]["Hit"][];
-            /** Path */
-            path: string;
-            timing_ms: components["schemas"]["Timing"];
+            /**
+             * Path
+             * @description How the nearest were found; all but exact may miss some.
+             * @enum {string}
+             */
+            path: "exact" | "ivfflat" | "hnsw";
+            timing_ms: components["schemas"]["Milliseconds"];
         };
-        /** Summary */
+        /**
+         * SeedRecord
+         * @description One hit in the shape that clients of the predecessor know.
+         */
+        SeedRecord: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Scientific Name */
+            scientific_name: string;
+            /** Common Name */
+            common_name: string;
+            /** Name */
+            name: string;
+            /** Description */
+            description: string;
+            /** Image Source Name */
+            image_source_name: string;
+            /** Specimen Source Name */
+            specimen_source_name: string;
+            /**
+             * External Id
+             * Format: uuid
+             */
+            external_id: string;
+            /** Media Url */
+            media_url: string | null;
+            /** Specimen Id */
+            specimen_id: string | null;
+            /** Recorded By */
+            recorded_by: string | null;
+            /** Collection Date */
+            collection_date: string | null;
+            /** Source */
+            source: string | null;
+            /** Latitude */
+            latitude: number | null;
+            /** Longitude */
+            longitude: number | null;
+            /** Model */
+            model: string;
+            /** Pretrained */
+            pretrained: string;
+            /** Embed Version */
+            embed_version: string;
+        };
+        /**
+         * SeedResponse
+         * @description The answer of POST /api/search.
+         */
+        SeedResponse: {
+            /** Search Param */
+            search_param: string | null;
+            /** Filename */
+            filename: string | null;
+            /** Record Count */
+            record_count: number;
+            /** Records */
+            records: components["schemas"]["SeedRecord"][];
+            /** Embed Version */
+            embed_version: string;
+        };
+        /**
+         * Summary
+         * @description Counts of what can be found, and some pictures to start from.
+         */
         Summary: {
             /** Records */
             records: number;
@@ -377,49 +745,38 @@ export interface components {
             countries: number;
             /** Default Version */
             default_version: string | null;
-            /** Examples */
+            /**
+             * Examples
+             * @description Up to 6 pictures, one of each of the most common species.
+             */
             examples: components["schemas"]["Example"][];
         };
-        /** Timing */
-        Timing: {
-            /** Decode */
-            decode: number;
-            /** Encode */
-            encode: number;
-            /** Search */
-            search: number;
-            /** Rows */
-            rows: number;
-            /** Total */
-            total: number;
-        };
-        /** Upload */
+        /**
+         * Upload
+         * @description What to search with later: pass `id` as `image`.
+         */
         Upload: {
-            /** Id */
+            /**
+             * Id
+             * @description sha256 of the stored copy.
+             */
             id: string;
             /** Width */
             width: number;
             /** Height */
             height: number;
-            /** Expires At */
+            /**
+             * Expires At
+             * Format: date-time
+             */
             expires_at: string;
             /** Url */
             url: string;
         };
-        /** ValidationError */
-        ValidationError: {
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-            /** Input */
-            input?: unknown;
-            /** Context */
-            ctx?: Record<string, never>;
-        };
-        /** Version */
+        /**
+         * Version
+         * @description One immutable embedding space and how much of the museum it covers.
+         */
         Version: {
             /** Embed Version */
             embed_version: string;
@@ -427,30 +784,45 @@ export interface components {
             model: string;
             /** Pretrained */
             pretrained: string;
+            /** Dim */
+            dim: number;
             /** Weights Sha256 */
             weights_sha256: string;
             /** Preprocess */
             preprocess: {
                 [key: string]: unknown;
             };
-            /** Dim */
-            dim: number;
             /** Precision */
             precision: string;
             /** Index Kind */
             index_kind: string;
-            /** State */
-            state: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "building" | "ready" | "retired";
             /** Is Default */
             is_default: boolean;
-            /** Embedded */
+            /**
+             * Embedded
+             * @description Images with a vector in this version.
+             */
             embedded: number;
-            /** Images */
+            /**
+             * Images
+             * @description Images that could have one.
+             */
             images: number;
-            /** Created At */
+            /**
+             * Created At
+             * Format: date-time
+             */
             created_at: string;
         };
-        /** VersionRef */
+        /**
+         * VersionRef
+         * @description An embed version in short.
+         */
         VersionRef: {
             /** Embed Version */
             embed_version: string;
@@ -461,10 +833,133 @@ export interface components {
             /** Dim */
             dim: number;
         };
-        /** Versions */
+        /**
+         * Versions
+         * @description All embed versions.
+         */
         Versions: {
             /** Versions */
             versions: components["schemas"]["Version"][];
+        };
+        /**
+         * Problem
+         * @description What went wrong and what to do about it.
+         */
+        Problem: {
+            /**
+             * Type
+             * @description Stable name of the kind of problem; safe to compare with.
+             * @example /problems/unknown-version
+             */
+            type: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            /**
+             * Detail
+             * @description One sentence about this very case.
+             */
+            detail: string;
+            /**
+             * Request Id
+             * @description Also in the header X-Request-ID; names the request in the log.
+             */
+            request_id: string | null;
+        };
+        /**
+         * SearchRequest
+         * @description The same as JSON, where a vector of the caller's own may be given.
+         */
+        SearchRequest: {
+            /**
+             * Q
+             * @description Words describing what to look for.
+             * @default null
+             */
+            q: string | null;
+            /**
+             * Image
+             * @description Id of an uploaded picture.
+             * @default null
+             */
+            image: string | null;
+            /**
+             * Like
+             * @description Id of an image of the museum.
+             * @default null
+             */
+            like: string | null;
+            /**
+             * Image Weight
+             * @description Share of the picture when words are given too; 0 is words only, 1 the picture only.
+             * @default 0.5
+             */
+            image_weight: number;
+            /**
+             * Embed Version
+             * @description Absent: the default version.
+             * @default null
+             */
+            embed_version: string | null;
+            /**
+             * Limit
+             * @default 30
+             */
+            limit: number;
+            /**
+             * Vector
+             * @description Used like a picture; needs `vector_version`.
+             * @default null
+             */
+            vector: number[] | null;
+            /**
+             * Vector Version
+             * @description Embed version that `vector` was made with; another than `embed_version` is refused.
+             * @default null
+             */
+            vector_version: string | null;
+        };
+        /**
+         * SearchForm
+         * @description The same as a form, where the picture itself may be sent as `image`.
+         */
+        SearchForm: {
+            /**
+             * Q
+             * @description Words describing what to look for.
+             * @default null
+             */
+            q: string | null;
+            /**
+             * Image
+             * @description A picture file, or the id of an uploaded one.
+             * @default null
+             */
+            image: string | null;
+            /**
+             * Like
+             * @description Id of an image of the museum.
+             * @default null
+             */
+            like: string | null;
+            /**
+             * Image Weight
+             * @description Share of the picture when words are given too; 0 is words only, 1 the picture only.
+             * @default 0.5
+             */
+            image_weight: number;
+            /**
+             * Embed Version
+             * @description Absent: the default version.
+             * @default null
+             */
+            embed_version: string | null;
+            /**
+             * Limit
+             * @default 30
+             */
+            limit: number;
         };
     };
     responses: never;
@@ -475,13 +970,18 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    search_api_v1_search_get: {
+    search: {
         parameters: {
             query?: {
+                /** @description Words describing what to look for. */
                 q?: string | null;
+                /** @description Id of an uploaded picture. */
                 image?: string | null;
+                /** @description Id of an image of the museum. */
                 like?: string | null;
+                /** @description Share of the picture when words are given too; 0 is words only, 1 the picture only. */
                 image_weight?: number;
+                /** @description Absent: the default version. */
                 embed_version?: string | null;
                 limit?: number;
             };
@@ -500,25 +1000,30 @@ export interface operations {
                     "application/json": components["schemas"]["SearchResponse"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What went wrong */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    versions_api_v1_versions_get: {
+    search_with: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+                "multipart/form-data": components["schemas"]["SearchForm"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -526,19 +1031,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Versions"];
+                    "application/json": components["schemas"]["SearchResponse"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    summary_api_v1_summary_get: {
+    seed_search: {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+                embed_version?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_seed_search"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -546,12 +1067,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Summary"];
+                    "application/json": components["schemas"]["SeedResponse"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    record_api_v1_records__id__get: {
+    record: {
         parameters: {
             query?: never;
             header?: never;
@@ -571,18 +1101,84 @@ export interface operations {
                     "application/json": components["schemas"]["RecordDetail"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What went wrong */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    upload_api_v1_uploads_post: {
+    thumbnail: {
+        parameters: {
+            query?: {
+                v?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    file: {
+        parameters: {
+            query?: {
+                v?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload: {
         parameters: {
             query?: never;
             header?: never;
@@ -591,7 +1187,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["Body_upload_api_v1_uploads_post"];
+                "multipart/form-data": components["schemas"]["Body_upload"];
             };
         };
         responses: {
@@ -604,23 +1200,85 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What went wrong */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    get_upload_api_v1_uploads__id__get: {
+    uploaded: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Versions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_default: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string;
+            };
+            path: {
+                name: string;
             };
             cookie?: never;
         };
@@ -632,27 +1290,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Versions"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What went wrong */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    thumb_api_v1_images__id__thumbnail_get: {
+    summary: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                id: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -663,27 +1319,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Summary"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What went wrong */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    file_api_v1_images__id__file_get: {
+    healthz: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                id: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -694,16 +1348,74 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description Validation Error */
-            422: {
+            /** @description What went wrong */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Prometheus text */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
