@@ -54,6 +54,7 @@ _BY_KEY = {name.lower(): name for name in _KNOWN.split()} | _ALIASES
 
 
 @lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # the same few headers come with every row
 def term(name: str) -> str:
     """Return the simple name of a term given as URI, prefixed, spaced or oddly cased.
 
@@ -79,8 +80,11 @@ def cells(row: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in row.items():
         cleaned = clean(value)
+        name = term(key)
+        if cleaned == "NA" and name not in {"country", "countryCode"}:  # R's blank, or Namibia
+            continue
         if cleaned is not None:
-            found.setdefault(term(key), cleaned)
+            found.setdefault(name, cleaned)
     return found
 
 

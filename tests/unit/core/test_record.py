@@ -145,6 +145,14 @@ def test_the_first_licence_that_is_known_counts() -> None:
     assert parse_record({"sex": "m"}).licence == "UNKNOWN"
 
 
+def test_words_for_blank_are_blank_and_kept_verbatim() -> None:
+    row = {"sex": "NA", "countryCode": "NA", "locality": "null", "county": "-", "license": "N/A"}
+    record = parse_record(row)
+    assert record.sex is record.locality is record.county is record.licence_raw is None
+    assert record.country == "Namibia"
+    assert record.verbatim == row
+
+
 def test_the_hash_is_of_the_cells_whatever_their_order() -> None:
     row = {"a": "1", "b": "2"}
     assert parse_record(row).content_hash == parse_record({"b": "2", "a": "1"}).content_hash
