@@ -1,7 +1,11 @@
 /** Which interpreted fields a record shows, in which order, and which term they were read from. */
 
-export interface Field {
-  key: string;
+import type { RecordDetail } from "./types";
+
+type Key = Exclude<keyof RecordDetail, "verbatim" | "issues" | "images" | "dataset" | "taxonomy">;
+
+interface Field {
+  key: Key;
   label: string;
   terms: string[];
 }
@@ -13,16 +17,16 @@ export interface FieldRow {
   written: string | null;
 }
 
-const field = (key: string, label: string, ...terms: string[]): Field => ({ key, label, terms });
+const field = (key: Key, label: string, ...terms: string[]): Field => ({ key, label, terms });
 
-export const FIELDS: Field[] = [
+const FIELDS: Field[] = [
   field("vernacular_name", "Common name", "vernacularName"),
   field("taxon_rank", "Rank", "taxonRank"),
   field("identified_by", "Identified by", "identifiedBy"),
   field("type_status", "Type status", "typeStatus"),
   field("sex", "Sex", "sex"),
   field("life_stage", "Life stage", "lifeStage"),
-  field("event_date", "Date", "eventDate", "verbatimEventDate"),
+  field("event_start", "Date", "eventDate", "verbatimEventDate", "year"),
   field("recorded_by", "Collected by", "recordedBy"),
   field("country", "Country", "country"),
   field("state_province", "State or province", "stateProvince"),
@@ -42,17 +46,25 @@ export const FIELDS: Field[] = [
 ];
 
 /** Rows with an interpreted or a written value, in the order of `FIELDS`. */
-export function fieldRows(record: object, verbatim: Record<string, unknown>): FieldRow[] {
+export function fieldRows(
+  record: Partial<RecordDetail>,
+  verbatim: Record<string, unknown>,
+): FieldRow[] {
   const written = new Map(
     Object.entries(verbatim).map(([key, value]) => [plain(key), show(value)]),
   );
-  const values = new Map<string, unknown>(Object.entries(record));
   return FIELDS.flatMap(({ key, label, terms }) => {
-    const value = show(values.get(key));
+    const value = key === "event_start" ? interval(record) : show(record[key]);
     const source = terms.map((term) => written.get(plain(term))).find(Boolean) ?? null;
     if (!value && !source) return [];
     return [{ label, value, written: source === value ? null : source }];
   });
+}
+
+/** The days a date covers: a year alone is the whole year, never one invented day. */
+function interval({ event_start: start, event_end: end }: Partial<RecordDetail>): string {
+  if (!start) return show(end);
+  return end && end !== start ? `${start} – ${end}` : start;
 }
 
 /** One spelling for `dwc:eventDate`, `http://…/eventDate`, `Event date` and `event_date`. */

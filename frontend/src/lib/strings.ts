@@ -164,6 +164,7 @@ export const strings = {
     offlineDetail: "Check the connection, or whether the server is running, and try again.",
     request: (id: string) => `Request ${id}`,
     again: "Try again",
+    startAgain: "Start a new search",
     useDefault: "Use the default version",
     chooseAgain: "Choose the photo again",
     withoutPhoto: "Search without the picture",

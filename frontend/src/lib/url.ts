@@ -21,7 +21,7 @@ export interface SearchState {
 
 export const DEFAULT_WEIGHT = 0.5;
 export const DEFAULT_LIMIT = 60;
-export const MAX_LIMIT = 100;
+export const MAX_LIMIT = 200;
 
 export const EMPTY: Readonly<SearchState> = {
   q: "",
