@@ -1,11 +1,10 @@
 """An encoder around any open_clip model."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import open_clip
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -22,7 +21,7 @@ class OpenClipEncoder:
     def __init__(
         self,
         network: torch.nn.Module,
-        tokenizer: Callable[[list[str]], torch.Tensor],
+        tokenizer: weights.Tokenizer,
         spec: EncoderSpec,
         device: torch.device,
     ) -> None:
@@ -112,14 +111,10 @@ def load(
         torch.set_num_threads(threads)
     with weights.resolve(model, pretrained) as source:
         network = weights.build(source)
-        try:
-            tokenizer = open_clip.get_tokenizer(source.config)
-            tokens = tokenizer(["a"])
-        except Exception as error:
-            raise ModelError(f"the tokenizer of {model} could not be loaded: {error}") from error
+        tokenizer = weights.tokenizer(source)
     own = network.visual.preprocess_cfg | dict(preprocess or {})  # type: ignore[union-attr, operator]
     with torch.inference_mode():
-        dim = int(network.encode_text(tokens).shape[1])  # type: ignore[operator]
+        dim = int(network.encode_text(tokenizer(["a"])).shape[1])  # type: ignore[operator]
     spec = EncoderSpec(
         model=source.model,
         pretrained=source.pretrained,

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ import torch
 from open_clip.pretrained import download_pretrained_from_hf
 
 from core.errors import ModelError
+
+Tokenizer = Callable[[list[str]], torch.Tensor]
 
 CONFIG_NAME = "open_clip_config.json"
 CHECKPOINT_NAMES = (
@@ -182,6 +184,19 @@ def build(source: Source) -> torch.nn.Module:
         raise ModelError(f"{source.model} could not be loaded: {_one_line(error)}") from error
     _prove(network, source)
     return network.eval().requires_grad_(False)  # type: ignore[no-any-return]
+
+
+def tokenizer(source: Source) -> Tokenizer:
+    """What turns texts into the tokens of `source`; ModelError where it cannot be had."""
+    try:
+        with _quiet():
+            made: Tokenizer = open_clip.get_tokenizer(source.config)
+            made(["a"])
+    except Exception as error:
+        raise ModelError(
+            f"the tokenizer of {source.model} could not be loaded: {_one_line(error)}"
+        ) from error
+    return made
 
 
 def _floats(network: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -5,7 +5,9 @@ import pytest
 from ingestor import embed_cli
 
 
-@pytest.mark.parametrize("spell", [lambda name: name, lambda name: name.replace("-", "_")])
+@pytest.mark.parametrize(
+    "spell", [lambda name: name, lambda name: "--" + name[2:].replace("-", "_")]
+)
 def test_both_spellings_of_every_option(spell):
     given = {
         "--model": "M",
