@@ -62,6 +62,8 @@ async def _read(request: Request) -> tuple[SearchRequest, bytes | None]:
         raise BadRequest("Send a form (multipart/form-data) or JSON (application/json)")
     async with request.form(max_files=1, max_fields=20) as form:
         fields: dict[str, Any] = dict(form)
+        if len(fields) < len(form.multi_items()):
+            raise BadRequest("A field is given twice; send a picture or the id of an uploaded one")
         picture = fields.get("image")
         file = await picture.read() if isinstance(picture, FormFile) else None
         if isinstance(picture, FormFile):

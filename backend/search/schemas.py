@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from backend.images.schemas import Image
 from backend.records.schemas import RecordSummary
 from backend.schemas import Shown
-from backend.versions.schemas import VersionRef
+from backend.versions.schemas import AskedVersion, VersionRef
 
 MOST_HITS = 200
 LONGEST_TEXT = 1000
@@ -21,7 +21,7 @@ def _blank_is_absent(value: object) -> object:
 _Blank = BeforeValidator(_blank_is_absent)
 Words = Annotated[Annotated[str, Field(max_length=LONGEST_TEXT)] | None, _Blank]
 UploadId = Annotated[Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None, _Blank]
-VersionName = Annotated[Annotated[str, Field(max_length=200)] | None, _Blank]
+VersionName = Annotated[AskedVersion | None, _Blank]
 
 
 class SearchParams(Shown):

@@ -49,8 +49,6 @@ async def search(
     """Find the images nearest to `asked`, and to the picture in `file` where one is given."""
     if not (asked.q or asked.image or asked.like or asked.vector or file):
         raise BadRequest("Say what to look for: words (q), a picture (image) or like=<image id>")
-    if asked.image and file:
-        raise BadRequest("Send a picture or the id of an uploaded one, not both")
     async with services.reading() as conn:
         version = await versions.get(conn, asked.embed_version)
         if version.state != "ready":

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends
 
 from backend.deps import Reading, Writing, operator
 from backend.versions import service
-from backend.versions.schemas import Versions
+from backend.versions.schemas import AskedVersion, Versions
 
 router = APIRouter(prefix="/api/v1/versions", tags=["versions"])
 
@@ -16,6 +16,6 @@ async def versions(conn: Reading) -> Versions:
 
 
 @router.post("/{name}/default", dependencies=[Depends(operator)])
-async def make_default(name: str, conn: Writing) -> Versions:
+async def make_default(name: AskedVersion, conn: Writing) -> Versions:
     """Make a version the one that answers when a request names none. Needs the operator's token."""
     return await service.make_default(conn, name)

@@ -1,9 +1,14 @@
 """Embed versions as the API shows them."""
 
 import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from backend.schemas import Shown
+
+AskedVersion = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+"""A version's name as asked for; Postgres takes no NUL in a text."""
 
 
 class VersionRef(Shown):
