@@ -56,9 +56,10 @@ class Hit:
 
 @dataclass(frozen=True)
 class Nearest:
-    """Hits, best first; the way they were found; how many vectors were candidates.
+    """Hits, best first; the way they were found; how many vectors there are to find.
 
-    `rows` is exact on the exact path and the planner's estimate with an index.
+    `rows` includes images that cannot be shown (0 when there are no others); it is exact on the
+    exact path and the planner's estimate with an index.
     """
 
     hits: list[Hit]
@@ -159,6 +160,9 @@ async def _nearest_exact(
     conn: AsyncConnection, version: Version, query: QueryVector, k: int
 ) -> Nearest:
     rows = (await conn.execute(text(exact_statement(version, k)), _binds(query))).all()
+    if not rows or len(rows) < min(k, rows[0].candidates):  # too many that cannot be shown
+        statement = text(exact_statement(version, k, spare=None))
+        rows = (await conn.execute(statement, _binds(query))).all()
     return Nearest(_hits(rows), "exact", int(rows[0].candidates) if rows else 0)
 
 
@@ -171,15 +175,21 @@ async def _nearest_by_index(
     return _hits((await conn.execute(text(index_statement(version, k)), _binds(query))).all())
 
 
-def exact_statement(version: Version, k: int) -> str:
-    """Compare with every vector; the `+ 0` keeps an approximate index out of it."""
+def exact_statement(version: Version, k: int, spare: int | None = SPARE) -> str:
+    """Compare with every vector; the `+ 0` keeps an approximate index out of it.
+
+    Which images can be shown is asked of the best `k + spare` only (None: of all), as a join with
+    every image would cost more than the comparisons do.
+    """
+    limit = "" if spare is None else f" ORDER BY distance LIMIT {int(k) + spare}"
     return (
-        "WITH candidate AS MATERIALIZED ("
-        " SELECT e.image_id, (e.vector <=> CAST(:query AS halfvec)) + 0 AS distance"
-        f" FROM {partition_name(version.id)} e JOIN image i ON i.id = e.image_id"
-        " WHERE i.state = 'ok')"
-        " SELECT image_id, distance, (SELECT count(*) FROM candidate) AS candidates"
-        f" FROM candidate ORDER BY distance, image_id LIMIT {int(k)}"
+        "WITH scored AS MATERIALIZED ("
+        " SELECT image_id, (vector <=> CAST(:query AS halfvec)) + 0 AS distance"
+        f" FROM {partition_name(version.id)}),"
+        f" best AS (SELECT image_id, distance FROM scored{limit})"
+        " SELECT best.image_id, best.distance, (SELECT count(*) FROM scored) AS candidates"
+        " FROM best JOIN image i ON i.id = best.image_id WHERE i.state = 'ok'"
+        f" ORDER BY best.distance, best.image_id LIMIT {int(k)}"
     )
 
 

@@ -55,8 +55,22 @@ async def test_only_images_that_can_be_shown_are_found(engine: AsyncEngine) -> N
         await copy_vectors(conn, made, ids, stored)
         await conn.execute(text("UPDATE image SET state = 'gone' WHERE id = :id"), {"id": ids[0]})
         found = await nearest(conn, made, unit(made.id, stored[0]), 100)
-    assert found.rows == 9
+        three = await nearest(conn, made, unit(made.id, stored[0]), 3)
     assert {hit.image_id for hit in found.hits} == set(ids[1:])
+    assert three.hits == found.hits[:3]
+    assert found.rows == three.rows == 10
+
+
+async def test_many_that_cannot_be_shown_hide_none_that_can(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        hidden, shown = await add_images(conn, 300, "blocked"), await add_images(conn, 4)
+        made = await versions.ensure(conn, "v", spec(8))
+        await copy_vectors(conn, made, hidden, np.tile(unit(1, np.ones(8)).values, (300, 1)))
+        await copy_vectors(conn, made, shown, vectors(4, 8))
+        found = await nearest(conn, made, unit(made.id, np.ones(8)), 3)
+    assert len(found.hits) == 3
+    assert {hit.image_id for hit in found.hits} < set(shown)
+    assert found.rows == 304
 
 
 async def test_an_empty_version_has_no_neighbours(engine: AsyncEngine) -> None:
