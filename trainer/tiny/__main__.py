@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from trainer.tiny.card import card, table
 from trainer.tiny.config import read_config
 from trainer.tiny.judge import judge
 from trainer.tiny.train import train as run_training
@@ -24,11 +25,13 @@ def train(config: ConfigOption) -> None:
 
 @app.command("eval")
 def evaluate(config: ConfigOption) -> None:
-    """Measure the published weights on the demo museum and write metrics.json beside them."""
+    """Measure the published weights on the demo museum; write metrics.json and the model card."""
     settings = read_config(config)
-    text = json.dumps(judge(settings, console.print), indent=2) + "\n"
+    metrics = judge(settings, console.print)
+    text = json.dumps(metrics, indent=2) + "\n"
     (settings.out / "metrics.json").write_text(text, encoding="utf-8")
-    console.print_json(text)
+    (settings.out / "README.md").write_text(card(settings, metrics), encoding="utf-8")
+    console.print(table(metrics))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def top_1(scores: Floats, answer: NDArray[np.int64]) -> float:
 
 
 @dataclass(frozen=True)
-class Museum:
+class Truth:
     """What an evaluation needs to know: relevance of questions, and the species of pictures."""
 
     held_out: Bools
@@ -73,24 +73,24 @@ class Vectors:
     common: Floats
 
 
-def report(vectors: Vectors, museum: Museum) -> dict[str, Any]:
+def report(vectors: Vectors, truth: Truth) -> dict[str, Any]:
     """All metrics of one network; "upper" leaves out undersides, which may hide the pattern."""
-    images, upper = vectors.pictures, museum.upper
+    images, upper = vectors.pictures, truth.upper
     out: dict[str, Any] = {
-        "held_out_questions": asdict(retrieval(vectors.held_out @ images.T, museum.held_out)),
-        "other_questions": asdict(retrieval(vectors.said @ images.T, museum.said)),
+        "held_out_questions": asdict(retrieval(vectors.held_out @ images.T, truth.held_out)),
+        "other_questions": asdict(retrieval(vectors.said @ images.T, truth.said)),
     }
     for name in ("scientific", "common"):
         scores = images @ getattr(vectors, name).T
-        out[f"top_1_{name}_name"] = top_1(scores, museum.species)
-        out[f"top_1_{name}_name_upper"] = top_1(scores[upper], museum.species[upper])
+        out[f"top_1_{name}_name"] = top_1(scores, truth.species)
+        out[f"top_1_{name}_name_upper"] = top_1(scores[upper], truth.species[upper])
     return out
 
 
-def report_chance(museum: Museum, classes: int) -> dict[str, Any]:
+def report_chance(truth: Truth, classes: int) -> dict[str, Any]:
     """The same metrics for random guessing."""
     names = ("top_1_scientific_name", "top_1_common_name")
     return {
-        "held_out_questions": asdict(chance(museum.held_out)),
-        "other_questions": asdict(chance(museum.said)),
+        "held_out_questions": asdict(chance(truth.held_out)),
+        "other_questions": asdict(chance(truth.said)),
     } | {f"{name}{part}": 1 / classes for name in names for part in ("", "_upper")}

@@ -1,6 +1,5 @@
 """Evaluates an open_clip directory on the demo museum, beside chance and the untrained network."""
 
-import io
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,40 +10,40 @@ import open_clip
 import torch
 from PIL import Image
 
+from core import images as core_images
 from core.sample.captions import phrase
-from core.sample.drawing.picture import draw_picture
+from core.sample.files import file_bytes
+from core.sample.museum import Museum, draw_museum
 from core.sample.questions import questions
-from core.sample.specimens import Specimen, draw_specimens, relevant
+from core.sample.specimens import Specimen, relevant
 from core.sample.taxonomy import draw_taxonomy
 from core.sample.traits import Query
 from trainer.tiny.config import TinyConfig
-from trainer.tiny.evaluate import Bools, Floats, Museum, Vectors, report, report_chance
+from trainer.tiny.evaluate import Bools, Floats, Truth, Vectors, report, report_chance
 from trainer.tiny.network import build, publish
 
-DEMO_SEED, DEMO_SPECIMENS = 7, 400
 Shown = list[tuple[Specimen, str]]
+MAX_PIXELS, MAX_BYTES = 1_000_000, 2_000_000
 
 
-def shown_in(specimens: list[Specimen]) -> Shown:
-    """Every picture of a museum that shows a specimen."""
-    return [(s, view) for s in specimens for view in s.views]
-
-
-def _as_stored(specimen: Specimen, view: str) -> Image.Image:
-    """The picture as it comes out of the museum's JPEG file."""
-    buffer = io.BytesIO()
-    draw_picture(specimen, view).save(buffer, "JPEG", quality=90)
-    return Image.open(buffer).convert("RGB")
+def pictures_of(museum: Museum) -> tuple[Shown, list[Image.Image]]:
+    """Every picture of a museum that shows a specimen, decoded from its published file."""
+    kept = [(s, view, name) for s, view, name in museum.shown() if view != "label"]
+    files = [museum.files[name] for _, _, name in kept]
+    images = [
+        core_images.decode(file_bytes(f), max_pixels=MAX_PIXELS, max_bytes=MAX_BYTES) for f in files
+    ]
+    return [(s, view) for s, view, _ in kept], images
 
 
 def _relevance(asked: list[Query], shown: Shown) -> Bools:
     return np.array([[relevant(q, s, v) for s, v in shown] for q in asked])
 
 
-def museum_of(shown: Shown) -> Museum:
+def truth_of(shown: Shown) -> Truth:
     """The known truth about the pictures."""
     names = [s.name for s in draw_taxonomy()]
-    return Museum(
+    return Truth(
         held_out=_relevance(questions(held=True), shown),
         said=_relevance(questions(held=False), shown),
         species=np.array([names.index(s.species.name) for s, _ in shown]),
@@ -91,19 +90,25 @@ def vectors_of(encoder: Encoder, images: list[Image.Image]) -> Vectors:
 
 def judge(config: TinyConfig, say: Callable[[str], None]) -> dict[str, Any]:
     """Metrics of the published weights, of the untrained network and of chance."""
-    shown = shown_in(draw_specimens(DEMO_SEED, DEMO_SPECIMENS))
-    say(f"drawing {len(shown)} pictures of {DEMO_SPECIMENS} specimens never trained on")
-    images = [_as_stored(s, v) for s, v in shown]
-    museum = museum_of(shown)
-    trained = report(vectors_of(Encoder(config.out), images), museum)
+    museum = draw_museum()
+    say(f"drawing the demo museum: {len(museum.specimens)} specimens never trained on")
+    shown, images = pictures_of(museum)
+    truth = truth_of(shown)
+    encoder = Encoder(config.out)
+    trained = report(vectors_of(encoder, images), truth)
     with tempfile.TemporaryDirectory() as scratch:
         fresh = TinyConfig(**{**vars(config), "out": Path(scratch)})
         publish(build(fresh, torch.device("cpu")), fresh)
-        untrained = report(vectors_of(Encoder(fresh.out), images), museum)
+        untrained = report(vectors_of(Encoder(fresh.out), images), truth)
     return {
-        "museum": {"seed": DEMO_SEED, "specimens": DEMO_SPECIMENS, "pictures": len(shown)},
+        "museum": {
+            "seed": museum.seed,
+            "specimens": len(museum.specimens),
+            "pictures": len(shown),
+        },
         "species": len(draw_taxonomy()),
+        "parameters": sum(p.numel() for p in encoder.model.parameters()),
         "trained": trained,
         "untrained": untrained,
-        "chance": report_chance(museum, len(draw_taxonomy())),
+        "chance": report_chance(truth, len(draw_taxonomy())),
     }
