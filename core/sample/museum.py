@@ -9,7 +9,7 @@ from core.sample.places import COLLECTION_OF
 from core.sample.records import Row, occurrence_id, record_row
 from core.sample.specimens import Specimen, draw_specimens
 
-DEMO_SEED = 7
+DEMO_SEED = 5
 SIZES = {"tiny": 60, "demo": 400}
 LICENCES = (
     ("http://creativecommons.org/publicdomain/zero/1.0/", 38),

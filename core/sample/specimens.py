@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from core.sample.taxonomy import Species, draw_taxonomy
 from core.sample.traits import Query, matches, visible
 
-ZIPF = 0.85
+ZIPF = 0.8
 INSECTS = ("butterfly", "moth", "beetle")
 
 
@@ -75,7 +75,8 @@ def _counts(rng: random.Random, species: int, specimens: int) -> list[int]:
     weights = [1 / (k + 1) ** ZIPF for k in range(species)]
     total = sum(weights)
     counts = [max(1, int(specimens * w / total)) for w in weights]
-    counts[0] += specimens - sum(counts)
+    for k in range(specimens - sum(counts)):
+        counts[k % species] += 1
     rng.shuffle(counts)
     return counts
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from collections import Counter
 
 import numpy as np
@@ -14,6 +15,8 @@ from core.sample import Museum, draw_museum
 from core.sample.archive import occurrence_table
 from core.sample.files import file_bytes
 from core.sample.museum import FAULTS
+from core.sample.taxonomy import draw_taxonomy
+from tests.paths import ROOT
 
 LIMITS = {"max_pixels": 1_000_000, "max_bytes": 2_000_000}
 
@@ -104,3 +107,11 @@ def test_shown_pairs_every_good_picture_with_its_specimen(museum: Museum) -> Non
     assert {name for _, _, name in shown} < set(museum.files)
     record = museum.media[0].record
     assert museum.specimen_of(record).number == shown[0][0].number
+
+
+def test_the_page_counts_the_faults_of_the_default_museum() -> None:
+    page = (ROOT / "docs" / "sample-museum.md").read_text()
+    rows = dict(re.findall(r"^\| ([a-z0-9 -]+) \| (\d+) \|", page, re.MULTILINE))
+    counts = {fault: len(numbers) for fault, numbers in draw_museum().faults.items()}
+    assert {fault: int(rows[fault]) for fault in counts} == counts
+    assert f"400 specimens of {len(draw_taxonomy())} species" in page
