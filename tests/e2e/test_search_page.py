@@ -4,7 +4,6 @@ import json
 import re
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,10 @@ def shown(page: Page) -> list[str]:
     """Ids of the images in the grid, in order, once the answer is there."""
     page.wait_for_selector("ul.grid a.link")
     page.wait_for_function("!document.querySelector('[aria-busy=true]')")
-    return page.eval_on_selector_all("ul.grid a.link", "all => all.map(a => a.dataset.image)")
+    ids: list[str] = page.eval_on_selector_all(
+        "ul.grid a.link", "all => all.map(a => a.dataset.image)"
+    )
+    return ids
 
 
 def found(server: str, **params: Any) -> list[str]:
@@ -51,8 +53,9 @@ def state(page: Page) -> dict[str, str]:
 
 @pytest.fixture
 def example(live_server: str) -> dict[str, Any]:
-    """An image of the museum that has its own picture, and no twin that could outrank it."""
-    return api(live_server, "summary")["examples"][0]["image"]
+    """An image of the museum that the page offers to begin with."""
+    image: dict[str, Any] = api(live_server, "summary")["examples"][0]["image"]
+    return image
 
 
 @pytest.fixture
@@ -150,7 +153,7 @@ def test_the_drawer_gives_the_credit_line(page: Page, live_server: str) -> None:
         first["record"]["canonical_name"] or first["record"]["vernacular_name"] or "Unidentified"
     )
     drawer.get_by_role("button", name="Copy credit line").click()
-    expect(page.get_by_role("status").last).to_be_attached()
+    expect(page.get_by_role("status").first).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == first["image"]["credit"]
     assert state(page) == {"q": "moth", "open": first["record"]["id"], "pic": first["image"]["id"]}
     page.keyboard.press("Escape")
@@ -330,9 +333,10 @@ def test_nothing_jumps_while_results_arrive(page: Page, live_server: str) -> Non
 
 def test_a_chosen_theme_stays(page: Page, live_server: str) -> None:
     page.goto(live_server)
-    paper: Callable[[], str] = lambda: page.evaluate(  # noqa: E731
-        "getComputedStyle(document.body).backgroundColor"
-    )
+
+    def paper() -> str:
+        return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
     light = paper()
     toggle = page.get_by_role("button", name=re.compile("^Colour theme"))
     toggle.click()

@@ -79,6 +79,7 @@ export const strings = {
     time: (ms: number) => `${(ms / 1000).toFixed(ms < 100 ? 3 : 2)} s`,
     paths: { exact: "compared with every image", ivfflat: "ivfflat index", hnsw: "hnsw index" },
     loading: "Searching …",
+    slow: "The first search in a version loads its model.",
     more: (count: number) => `Show ${count}`,
     end: "Nearest does not mean alike: a search always finds something.",
     emptyTitle: "No image can be searched in this version",
