@@ -66,8 +66,9 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (")[0]
         raise InvalidSetting(
-            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror};"
+            f"Cannot listen on {settings.host} port {settings.port}: {reason};"
             " choose another with --port"
         ) from error
 
@@ -83,7 +84,7 @@ def _serve(app: FastAPI, listener: socket.socket, browser: bool) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = uvicorn.Server(config)
-    console.print(f"BioCosmos at {address} (Ctrl-C stops it)")
+    console.print(f"BioCosmos at {address} (Ctrl-C stops it)", soft_wrap=True)
     if browser:
         threading.Timer(1.0, webbrowser.open, (address,)).start()
     server.run(sockets=[listener])
@@ -107,7 +108,9 @@ def run() -> None:
     try:
         cli()
     except BioCosmosError as error:
-        Console(stderr=True, highlight=False).print(f"biocosmos: {error}", markup=False)
+        Console(stderr=True, highlight=False).print(
+            f"biocosmos: {error}", markup=False, soft_wrap=True
+        )
         sys.exit(1)
 
 

@@ -23,7 +23,7 @@ async def upload(image: UploadFile, services: Served, conn: Writing) -> Upload:
     responses={200: {"description": "The picture", "content": {"image/jpeg": {}}}},
 )
 async def uploaded(id: Annotated[str, Path(pattern="^[0-9a-f]{64}$")], conn: Reading) -> Response:
-    """The stored copy of a picture: JPEG, at most 1024 pixels wide and high."""
+    """The stored copy of a picture: JPEG, at most 2048 pixels wide and high."""
     found = await service.get(conn, id)
     headers = {"Cache-Control": "private, max-age=3600", "ETag": f'"{id}"'}
     return Response(found["content"], media_type="image/jpeg", headers=headers)

@@ -14,8 +14,9 @@ from core import images
 from core.errors import NotFound
 from core.settings import Settings
 
-LONG_SIDE = 1024
-"""Pixels; several times what any encoder sees."""
+LONG_SIDE = 2048
+"""Pixels. At 1024 a photo of 2250 pixels was 0.989 like itself to a small real model, at 2048
+0.9995: shrinking in two steps blurs more than in one."""
 QUALITY = 95
 """Of the JPEG, without chroma subsampling: high enough that the same picture finds itself."""
 
@@ -31,7 +32,7 @@ def _copy(data: bytes, settings: Settings) -> _Copy:
     image = images.decode(
         data, max_pixels=settings.max_image_pixels, max_bytes=settings.max_upload_bytes
     )
-    image.thumbnail((LONG_SIDE, LONG_SIDE), PIL.Image.Resampling.LANCZOS)
+    image.thumbnail((LONG_SIDE, LONG_SIDE), PIL.Image.Resampling.LANCZOS, reducing_gap=None)
     bare = PIL.Image.new("RGB", image.size)
     bare.paste(image)
     buffer = io.BytesIO()

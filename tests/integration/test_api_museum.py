@@ -4,6 +4,7 @@ import datetime
 import io
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 from sqlalchemy import func, select, update
@@ -11,11 +12,20 @@ from sqlalchemy import func, select, update
 from backend.app import create_app
 from core import images
 from core.db.tables import upload
+from core.encoders import openclip
 from core.settings import Settings
 from core.storage import Store
 from tests.api import TOKEN, draw, named, problem
+from tests.museums import BIRD
+from tests.paths import SHARED_DATA, needs_shared
 
 pytest_plugins = ("tests.api_fixtures",)
+
+
+@pytest.fixture(scope="module")
+def birds():
+    """A real dual encoder, trained by others."""
+    return openclip.load(str(BIRD), str(BIRD.with_suffix(".safetensors")))
 
 
 async def test_a_record_in_full(client):
@@ -119,15 +129,31 @@ async def test_an_upload_is_upright_small_and_without_metadata(client):
     answer = await client.post("/api/v1/uploads", files={"image": ("x.jpg", data)})
     assert answer.status_code == 201
     body = answer.json()
-    assert (body["width"], body["height"]) == (512, 1024)
+    assert (body["width"], body["height"]) == (1024, 2048)
     kept = await client.get(body["url"])
     assert kept.headers["content-type"] == "image/jpeg"
     assert b"SecretCamera" not in kept.content
-    assert Image.open(io.BytesIO(kept.content)).size == (512, 1024)
+    assert Image.open(io.BytesIO(kept.content)).size == (1024, 2048)
     assert not Image.open(io.BytesIO(kept.content)).getexif()
     expires = datetime.datetime.fromisoformat(body["expires_at"])
     left = expires - datetime.datetime.now(datetime.UTC)
     assert datetime.timedelta(hours=23) < left <= datetime.timedelta(hours=24, minutes=1)
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    "photo",
+    ["wikimedia_birds/cave_swallow.jpg", "illinois_wildflowers/cardinal-flower-usfws-barnes.jpg",
+     "costa_rica_trees/mango.jpg", "wikimedia_birds/mountain_chickadee.jpg"],
+)  # fmt: skip
+async def test_the_copy_of_a_real_photo_is_the_same_picture_to_a_real_model(client, birds, photo):
+    data = (SHARED_DATA / "images" / photo).read_bytes()
+    upload = (await client.post("/api/v1/uploads", files={"image": (photo, data)})).json()
+    assert max(upload["width"], upload["height"]) <= 2048
+    copy = (await client.get(upload["url"])).content
+    both = [images.decode(each, max_pixels=10**8, max_bytes=10**8) for each in (data, copy)]
+    first, second = birds.encode_images(np.stack([birds.prepare(image) for image in both]))
+    assert first @ second >= 0.999
 
 
 async def test_an_expired_upload_is_gone_and_then_deleted(client, engine, settings):
