@@ -78,10 +78,16 @@ class Cluster:
         return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
     def forget_server(self) -> None:
-        """Delete what a killed server left; the numbers in it may by now be other programs'."""
+        """Delete what a server that ended, or was killed, may leave: its number, its socket.
+
+        The number may by now be another program's, for which the next server would not start.
+        """
+        folder = self.socket_dir()
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         for suffix in ("", ".lock"):
-            (self.socket_dir() / f"{SOCKET}{suffix}").unlink(missing_ok=True)
+            (folder / f"{SOCKET}{suffix}").unlink(missing_ok=True)
+        if folder != self.data:
+            folder.rmdir()
 
     def socket_dir(self) -> Path:
         """Directory of the socket: the data directory, or a short one where that is too long."""

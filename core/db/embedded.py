@@ -153,6 +153,7 @@ def _stop(files: Cluster, keeper: subprocess.Popen[bytes]) -> None:
         for process in server_processes(files.data):
             process.send_signal(signal.SIGQUIT)
         keeper.wait(STOP_SECONDS)
+    files.forget_server()
 
 
 def _end_leftovers(files: Cluster) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, text
 from core import settings
 from core.db.embedded import open_database
 from core.db.engine import normalise, translate_errors
+from core.errors import BioCosmosError
 
 SCRIPTS = Path(__file__).resolve().parent.parent.parent / "migrations"
 LOCK = 0x62696F63  # "bioc": the advisory lock that one migration at a time holds
@@ -37,6 +38,14 @@ def migrate(url: str, revision: str = "head") -> None:
         engine.dispose()
 
 
+def main() -> None:
+    """Migrate the settings' database; an error of ours becomes one line."""
+    try:
+        with open_database(settings.load()) as url:
+            migrate(url)
+    except BioCosmosError as error:
+        raise SystemExit(f"error: {error.detail}") from None
+
+
 if __name__ == "__main__":
-    with open_database(settings.load()) as database_url:
-        migrate(database_url)
+    main()

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from core.db.cluster import Cluster
 from core.db.embedded import open_database, serve, server_processes
@@ -154,6 +155,7 @@ def test_nothing_is_left_however_the_owner_ends(home: Path, ending: str) -> None
     assert "database system is shut down" in log, "a clean shutdown needs no recovery"
 
 
+@pytest.mark.slow
 def test_a_server_left_by_killing_owner_and_keeper_is_ended_and_replaced(home: Path) -> None:
     with process(home) as (owner, url):
         execute(url, "CREATE TABLE kept AS SELECT 7 AS number")
@@ -190,6 +192,7 @@ def test_a_stale_pid_file_with_the_number_of_another_program_is_no_obstacle(home
         assert execute(url, "SELECT 1") == [(1,)]
 
 
+@pytest.mark.slow
 def test_an_owner_that_does_not_answer_is_named(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +234,9 @@ def test_awkward_homes_work(folder: Path, name: str) -> None:
         assert execute(url, "SELECT 1") == [(1,)]
         with process(folder / name) as (_, guest_url):
             assert guest_url == url
+        socket_folder = Path(make_url(url).query["host"])
+    assert not list(socket_folder.glob(".s.PGSQL*"))
+    assert socket_folder == folder / name / "postgres" or not socket_folder.exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")

@@ -77,6 +77,20 @@ def test_command_works_from_any_folder(tmp_path: Path, database_url: str) -> Non
     assert "embedding" in table_names(database_url)
 
 
+def test_command_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "core.db.migrate"],
+        cwd=ROOT,
+        env={"BIOCOSMOS_HOME": str(tmp_path / "file"), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: BIOCOSMOS_HOME=")
+    assert done.stderr.count("\n") == 1
+
+
 def test_no_database_is_said_in_one_line() -> None:
     with pytest.raises(Unavailable, match=r"^The database cannot be reached: [^\n]+$"):
         migrate("postgresql://nobody@127.0.0.1:1/nothing")
