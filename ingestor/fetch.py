@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import email.utils
 import importlib.metadata
+import ipaddress
 import threading
 import time
 import zipfile
@@ -31,7 +32,10 @@ _HIGHEST_WAIT = 86400.0
 def is_loopback(url: str) -> bool:
     """Whether the URL leads to this very machine."""
     host = (urlsplit(url).hostname or "").lower()
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
 
 
 def user_agent(contact: str | None) -> str:

@@ -97,10 +97,11 @@ def _image(
 
 def _reject(batch: Batch, source: str, rejected: Rejected) -> None:
     dataset = dataset_id(source, rejected.dataset_key)
-    batch.rejections[dataset, rejected.locator] = {
+    locator = _plain(rejected.locator)
+    batch.rejections[dataset, locator] = {
         "dataset_id": dataset,
-        "locator": rejected.locator,
-        "reason": rejected.reason,
+        "locator": locator,
+        "reason": _plain(rejected.reason),
         "verbatim": _storable(rejected.fields),
     }
 

@@ -1,17 +1,23 @@
 """Reads a source to its end, page by page; can be stopped at any moment and run again."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.db.engine import translate_errors
 from ingestor import jobs, records
-from ingestor.interpret import interpret
+from ingestor.interpret import Batch, interpret
 from ingestor.jobs import IngestJob
 from ingestor.receipt import Receipt, make_receipt
-from ingestor.sources.base import Page, Source
+from ingestor.sources.base import Page, Rejected, Source
+
+_UNSTORABLE = {"22", "54"}
+"""Classes of SQLSTATE: the data are at fault, or a limit such as that of an index."""
 
 Progress = Callable[[int, int | None], None]
 """Told (rows dealt with, rows in all if known) after every page."""
@@ -66,12 +72,43 @@ async def _write(
     datasets = [row for own, row in batch.datasets.items() if own not in known]
     async with engine.begin() as connection:
         await records.write_datasets(connection, datasets)
-        counts = await records.write_batch(connection, batch, job.id)
+        counts = await _write_rows(connection, source, page, batch, job.id)
         after = IngestJob(job.id, page.cursor, job.done + page.read, job.counts + counts)
         await jobs.advance(connection, after)
     # Only what is committed counts: a failed write leaves the job where it was.
     job.cursor, job.done, job.counts = after.cursor, after.done, after.counts
     known.update(batch.datasets)
+
+
+async def _write_rows(
+    connection: AsyncConnection, source: Source, page: Page, batch: Batch, job: UUID
+) -> Counter[str]:
+    """Write a page; where the database cannot hold a row, all but that row."""
+    try:
+        async with connection.begin_nested():
+            return await records.write_batch(connection, batch, job)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", "")[:2] not in _UNSTORABLE or not page.rows:
+            raise
+        if len(page.rows) > 1:
+            half = len(page.rows) // 2
+            parts = [
+                replace(page, rows=page.rows[:half]),
+                replace(page, rows=page.rows[half:], rejected=[]),
+            ]
+        else:
+            parts = [replace(page, rows=[], rejected=[*page.rejected, _unstorable(page, error)])]
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts += await _write_rows(connection, source, part, interpret(part, source), job)
+    return counts
+
+
+def _unstorable(page: Page, error: DBAPIError) -> Rejected:
+    row = page.rows[0]
+    said = str(error.orig).splitlines()[0]
+    reason = f"the database cannot hold the row: {said}"
+    return Rejected(row.locator, reason, row.dataset_key, row.fields)
 
 
 async def _finish(engine: AsyncEngine, job: IngestJob, *, complete: bool) -> None:

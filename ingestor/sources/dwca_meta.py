@@ -5,6 +5,7 @@ Source: Darwin Core Text Guide, https://dwc.tdwg.org/text/
 
 import codecs
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -18,6 +19,7 @@ _ESCAPES = {r"\t": "\t", r"\n": "\n", r"\r": "\r", r"\r\n": "\r\n", r"\\": "\\"}
 _TABLES = {".txt", ".csv", ".tsv", ".tab"}
 _NO_TABLES = {"citations.txt", "rights.txt", "readme.txt"}
 _ROW_TYPES = {"occurrence": "Occurrence", "verbatim": "Occurrence", "multimedia": "Multimedia"}
+_ENCLOSED = re.compile(r'"(?:[^"]|"")*"')
 _KEY_TERMS = ("gbifID", "occurrenceID", "eventID", "taxonID", "id")
 
 
@@ -209,12 +211,12 @@ def headed_table(container: Container, name: str, row_type: str = "Occurrence") 
     with container.open(name) as file:
         start = file.read(1 << 20)
     encoding = _sniff_encoding(start)
-    line = start.decode(encoding, "replace").lstrip("\ufeff").splitlines()[:1]
-    header = line[0] if line else ""
+    lines = start.decode(encoding, "replace").lstrip("\ufeff").split("\n")
+    header = lines[0].rstrip("\r")
     if not header.strip():
         raise UnreadableSource(f"{name} is empty")
     delimiter = max("\t,;|", key=header.count)
-    quoted = delimiter != "\t" or header.startswith('"')
+    quoted = delimiter != "\t" or _is_quoted(lines)
     cells = next(csv.reader([header], delimiter=delimiter)) if quoted else header.split(delimiter)
     names = [cell.strip() for cell in cells]
     return Table(
@@ -229,6 +231,16 @@ def headed_table(container: Container, name: str, row_type: str = "Occurrence") 
         columns=tuple((i, n) for i, n in enumerate(names) if n and n not in names[:i]),
         defaults=(),
     )
+
+
+def _is_quoted(lines: list[str]) -> bool:
+    """Whether every cell of a tab-separated table that begins with a quotation mark is enclosed.
+
+    GBIF's simple downloads enclose only where they must; others have loose quotation marks.
+    """
+    whole = (line.rstrip("\r") for line in (lines[:-1] if len(lines) > 1 else lines))
+    begun = [cell for line in whole for cell in line.split("\t") if cell.startswith('"')]
+    return bool(begun) and all(_ENCLOSED.fullmatch(cell) for cell in begun)
 
 
 def _sniff_encoding(start: bytes) -> str:

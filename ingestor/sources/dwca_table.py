@@ -75,10 +75,9 @@ def _split(text: Iterable[str], table: Table) -> Iterator[tuple[int, list[str], 
     """Yield (line number, cells, problem)."""
     if not table.quote:
         for number, line in enumerate(text, start=1):
-            yield number, line.rstrip("\r\n").replace("\0", "").split(table.delimiter), None
+            yield number, line.rstrip("\r\n").split(table.delimiter), None
         return
-    cleaned = (line.replace("\0", "") for line in text)
-    reader = csv.reader(cleaned, delimiter=table.delimiter, quotechar=table.quote)
+    reader = csv.reader(text, delimiter=table.delimiter, quotechar=table.quote)
     while True:
         try:
             cells = next(reader)
@@ -113,11 +112,12 @@ def _named(cells: list[str], table: Table) -> dict[str, str]:
 
 
 def _decoded(cells: list[str]) -> bool:
+    whole = "".join(cells)
     try:
-        "".join(cells).encode()
+        whole.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in whole
 
 
 def _visible(value: str) -> str:

@@ -15,7 +15,7 @@ from ingestor.sources.dwca_table import count_lines, read_table
 from ingestor.sources.rowindex import KeptRow, RowIndex
 
 _FILE_COLUMNS = ("file", "filename", "image", "path")
-_BINOMIAL = re.compile(r"[A-Z][a-z]+(-[a-z]+)?( [a-z]{2,}(-[a-z]+)*){1,2}")
+_BINOMIAL = re.compile(r"[A-Z][a-z]+(-[a-z]+)?( [a-z]+(-[a-z]+)*){1,2}")
 _PROBLEM = "\0"
 
 
