@@ -63,6 +63,9 @@ def _embed_twice(home: Path) -> None:
         "ingestor.embed_cli",
         f"--model={BIRD}",
         f"--pretrained={BIRD.with_suffix('.safetensors')}",
+        f"--image-mean={128 / 255}",
+        f"--image-std={128 / 255}",
+        "--interpolation=bilinear",
         "--embed_version=birds",
     )
 

@@ -1,7 +1,9 @@
 """Servers over whole museums and a real browser."""
 
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,46 +31,50 @@ CHROMIUM_ARGS = [
 ]
 
 
-def _copy_of(name: str, build: object, factory: pytest.TempPathFactory) -> Path:
-    """A private copy of a museum that is built once per test run, not once per worker."""
-    shared = factory.getbasetemp()
-    shared = shared.parent if (shared.name.startswith("popen-")) else shared
-    with FileLock(shared / f"{name}.lock"):
-        if not (shared / name / "built").exists():
-            shutil.rmtree(shared / name, ignore_errors=True)
-            (shared / name).mkdir()
-            build(shared / name)  # type: ignore[operator]
-            (shared / name / "built").touch()
-        home = factory.mktemp(name)
-        shutil.copytree(shared / name, home, dirs_exist_ok=True, symlinks=True)
-    return home
+@contextmanager
+def _served(name: str, build: Callable[[Path], None], run: Path) -> Iterator[str]:
+    """Serve a private copy of a museum that is built once per test run, not once per worker.
+
+    Outside pytest's own folders: those are closed to the account that the database runs as.
+    """
+    with tempfile.TemporaryDirectory(prefix="biocosmos-e2e-") as home:
+        with FileLock(run / f"{name}.lock"):
+            built = run / f"{name}.tar"
+            if not built.exists():
+                build(Path(home))
+                shutil.make_archive(str(built.with_suffix("")) + ".part", "tar", home)
+                Path(f"{built.with_suffix('')}.part.tar").rename(built)
+            else:
+                shutil.unpack_archive(built, home, filter="fully_trusted")
+        with museums.serving(Path(home)) as url:
+            yield url
 
 
 @pytest.fixture(scope="session")
-def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this test run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if own.name.startswith("popen-") else own
+
+
+@pytest.fixture(scope="session")
+def live_server(run_folder: Path) -> Iterator[str]:
     """Address of a server over the sample museum."""
-    home = _copy_of("sample-museum", museums.build_sample, tmp_path_factory)
-    with museums.serving(home) as url:
+    with _served("sample-museum", museums.build_sample, run_folder) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def real_server(run_folder: Path) -> Iterator[str]:
     """Address of a server over the real photographs, in two embed versions."""
-    if not museums.SHARED_DATA.is_dir():
-        pytest.skip(f"real data not found at {museums.SHARED_DATA}")
-    home = _copy_of("real-museum", museums.build_real, tmp_path_factory)
-    with museums.serving(home) as url:
+    with _served("real-museum", museums.build_real, run_folder) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def bird_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bird_server(run_folder: Path) -> Iterator[str]:
     """Address of a server over the bird photographs alone, in two embed versions."""
-    if not museums.SHARED_DATA.is_dir():
-        pytest.skip(f"real data not found at {museums.SHARED_DATA}")
-    home = _copy_of("bird-museum", museums.build_birds, tmp_path_factory)
-    with museums.serving(home) as url:
+    with _served("bird-museum", museums.build_birds, run_folder) as url:
         yield url
 
 
