@@ -96,6 +96,7 @@ class Repeated:
         self._edges = np.cumsum(np.maximum(1.0, np.sqrt(threshold / share[classes])))
         self.length = int(self._edges[-1])
         """Samples in one pass."""
+        self._recent: tuple[int, Indices] = (-1, classes)
 
     def batch(self, step: int) -> Indices:
         """See `Stream.batch`."""
@@ -109,9 +110,12 @@ class Repeated:
         return np.concatenate(out)
 
     def _pass(self, number: int) -> Indices:
-        rng = keyed_rng(self._seed, 2, number)
-        times = np.diff(np.floor(self._edges + rng.random()).astype(np.int64), prepend=0)
-        return rng.permutation(np.repeat(np.arange(len(times)), times))[: self.length]
+        if self._recent[0] != number:
+            rng = keyed_rng(self._seed, 2, number)
+            upto = np.floor(self._edges + rng.random()).astype(np.int64)
+            whole = np.repeat(np.arange(len(upto)), upto - np.concatenate([[0], upto[:-1]]))
+            self._recent = (number, rng.permutation(whole)[: self.length])
+        return self._recent[1]
 
 
 class ClassesTimesImages:
