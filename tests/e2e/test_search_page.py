@@ -51,6 +51,12 @@ def state(page: Page) -> dict[str, str]:
     return dict(urllib.parse.parse_qsl(urllib.parse.urlparse(page.url).query))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loaded(live_server: str) -> None:
+    """The first search loads the model, which a busy machine may take a minute to do."""
+    found(live_server, q="warm")
+
+
 @pytest.fixture
 def example(live_server: str) -> dict[str, Any]:
     """An image of the museum that the page offers to begin with."""
