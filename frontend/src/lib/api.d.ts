@@ -139,7 +139,7 @@ export interface paths {
         };
         /**
          * Uploaded
-         * @description The stored copy of a picture: JPEG, at most 1024 pixels wide and high.
+         * @description The stored copy of a picture: JPEG, at most 2048 pixels wide and high.
          */
         get: operations["uploaded"];
         put?: never;

@@ -6,7 +6,7 @@ it("shows the words of the source only where they differ", () => {
     { sex: "male", decimal_latitude: 10.25, event_start: null, country: "Peru" },
     {
       "dwc:sex": "♂",
-      "http://rs.tdwg.org/dwc/terms/decimalLatitude": "10.25",
+      "http://rs.tdwg.org/dwc/terms/decimalLatitude": "10.2500",
       verbatimEventDate: "summer 19?",
       Country: "Peru",
     },

@@ -57,7 +57,7 @@ export function fieldRows(
     const value = key === "event_start" ? interval(record) : show(record[key]);
     const source = terms.map((term) => written.get(plain(term))).find(Boolean) ?? null;
     if (!value && !source) return [];
-    return [{ label, value, written: source === value ? null : source }];
+    return [{ label, value, written: saysTheSame(source, value) ? null : source }];
   });
 }
 
@@ -65,6 +65,12 @@ export function fieldRows(
 function interval({ event_start: start, event_end: end }: Partial<RecordDetail>): string {
   if (!start) return show(end);
   return end && end !== start ? `${start} – ${end}` : start;
+}
+
+/** Whether they differ only in how a number or an interval is spelt: 1.50 and 1.5, / and –. */
+function saysTheSame(source: string | null, value: string): boolean {
+  if (source === null || source.replace("/", " – ") === value) return true;
+  return value !== "" && Number(source) === Number(value);
 }
 
 /** One spelling for `dwc:eventDate`, `http://…/eventDate`, `Event date` and `event_date`. */
