@@ -18,7 +18,8 @@ BioCosmosError                       500  a fault of ours
 ├── FetchError                       -    an image could not be fetched; carries the state to set
 ├── ModelError                       500  a model or its weights could not really be loaded
 └── Unavailable                      503  the database or an encoder cannot be reached just now
-    └── DatabaseBusy                 503  another process owns the embedded database
+    ├── DatabaseBusy                 503  another process owns the embedded database
+    └── PortalError                  503  a portal gave no usable answer; a later run goes on there
 """
 
 from typing import ClassVar
@@ -173,3 +174,10 @@ class DatabaseBusy(Unavailable):
 
     slug = "database-busy"
     title = "Another process owns the embedded database"
+
+
+class PortalError(Unavailable):
+    """A portal of records gave no usable answer; the next run goes on where this one stopped."""
+
+    slug = "portal"
+    title = "A portal gave no usable answer"

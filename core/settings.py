@@ -38,6 +38,22 @@ class Settings(BaseSettings):
     contact: str | None = None
     """E-mail or URL sent in the User-Agent; fetching from other hosts refuses to start without."""
 
+    gbif_url: str = "https://api.gbif.org"
+    """Where GBIF is asked for records, without a trailing path: a mirror or test server can stand
+    in, as for the two below."""
+
+    gbif_user: str | None = None
+    """Account at GBIF for `bin/ingest gbif --download`."""
+
+    gbif_password: SecretStr | None = None
+    """Password of that account."""
+
+    idigbio_url: str = "https://search.idigbio.org"
+    """Where iDigBio is asked for records."""
+
+    idigbio_media_url: str = "https://api.idigbio.org"
+    """Where iDigBio's renditions of images are fetched."""
+
     max_upload_bytes: int = Field(default=20_000_000, ge=1_000)
     """Largest picture accepted as a query, in bytes."""
 
@@ -67,6 +83,13 @@ class Settings(BaseSettings):
         ):
             raise ValueError("must start with postgresql://")
         return value or None
+
+    @field_validator("gbif_url", "idigbio_url", "idigbio_media_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with https:// or http://")
+        return value.rstrip("/")
 
     operator_token: SecretStr | None = None
     """Token that operator actions (changing the default version) must present."""

@@ -91,7 +91,7 @@ def _image(
     return columns | {
         "id": image_id(source.name, dataset_key, parsed.identifier),
         "dataset_id": dataset_id(source.name, dataset_key),
-        "fetch_url": source.locate(parsed.identifier),
+        "fetch_url": medium.fetch_url or source.locate(parsed.identifier),
     }
 
 

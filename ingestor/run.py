@@ -43,11 +43,12 @@ async def ingest(
                 job = await jobs.start(connection, source, total, limit)
             try:
                 await _read(engine, source, job, limit, total, progress)
-                await _finish(engine, job, complete=limit is None)
+                complete = limit is None and source.complete
+                await _finish(engine, job, complete=complete)
             except BaseException as error:
                 await asyncio.shield(_break_off(engine, job, error))
                 raise
-    return make_receipt(source.label, job.counts, complete=limit is None, notes=source.notes)
+    return make_receipt(source.label, job.counts, complete=complete, notes=source.notes)
 
 
 async def _read(

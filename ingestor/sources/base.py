@@ -29,6 +29,8 @@ class MediaRow:
     locator: str
     """File and line."""
     fields: Mapping[str, str]
+    fetch_url: str | None = None
+    """Where a rendition lies that is large enough; None: where the source locates the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,10 @@ class Source(Protocol):
     @property
     def fingerprint(self) -> str:
         """Differs when the content differs: a cursor is good for one fingerprint only."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the pages showed all there is; where not, nothing counts as withdrawn."""
 
     @property
     def notes(self) -> Sequence[str]:

@@ -22,6 +22,7 @@ class DwcaSource:
     """One archive; use as a context manager."""
 
     name = "dwca"
+    complete = True
 
     def __init__(self, path: Path, unpacked: Path, *, page_size: int = PAGE) -> None:
         """Open the archive; UnreadableSource in one line when nothing can be read from it."""
