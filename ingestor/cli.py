@@ -156,7 +156,11 @@ def _run(work: Callable[[AsyncEngine, Settings], Awaitable[None]]) -> None:
 
     with open_database(settings) as url:
         migrate(url)
-        asyncio.run(with_engine(url))
+        try:
+            asyncio.run(with_engine(url))
+        except KeyboardInterrupt:
+            typer.echo("stopped; run the same command again to go on", err=True)
+            raise typer.Exit(130) from None
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """Darwin Core Archives: zip, tar, directory or one table, read row by row."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from ingestor.sources.dwca_meta import describe
 from ingestor.sources.dwca_table import TableRow, count_lines, read_table
 from ingestor.sources.links import fetchable
 from ingestor.sources.rowindex import KeptRow, RowIndex
+from ingestor.sources.threads import in_threads
 
 PAGE = 500
 
@@ -65,16 +65,11 @@ class DwcaSource:
         """Return a link as it is, a path of the archive as file: or zip: URL; RejectedRow."""
         return fetchable(identifier, self._container.names, self._container.url)
 
-    async def pages(
+    def pages(
         self, cursor: Cursor | None = None, *, limit: int | None = None
     ) -> AsyncIterator[Page]:
         """Pages of the core's rows, then of the extension rows that belong to none."""
-        reading = self._read(cursor or {}, limit)
-        try:
-            while (page := await asyncio.to_thread(next, reading, None)) is not None:
-                yield page
-        finally:
-            await asyncio.to_thread(reading.close)
+        return in_threads(self._read(cursor or {}, limit))
 
     def _read(self, cursor: Cursor, limit: int | None) -> Generator[Page, None, None]:
         start = int(cursor.get("row", 0))

@@ -1,6 +1,5 @@
 """A directory of images, with a table of Darwin Core columns or without."""
 
-import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Generator, Iterator, Sequence
@@ -11,15 +10,17 @@ from ingestor.sources.base import Cursor, DatasetInfo, MediaRow, Page, Rejected,
 from ingestor.sources.folder_table import FolderTable, species_of
 from ingestor.sources.links import fetchable
 from ingestor.sources.rowindex import RowIndex
+from ingestor.sources.threads import in_threads
 
 PAGE = 500
-IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp"}
+IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".jp2", ".avif"}
 
 
 class FolderSource:
     """One directory; each image, or each occurrenceID of its table, is a record."""
 
     name = "folder"
+    complete = True
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class FolderSource:
         path = (self._root / str(name)).resolve()
         return path.is_relative_to(self._root) and path.is_file()
 
-    async def pages(
+    def pages(
         self, cursor: Cursor | None = None, *, limit: int | None = None
     ) -> AsyncIterator[Page]:
         """Pages of records; with a table, then of the files that no row names."""
@@ -81,11 +82,7 @@ class FolderSource:
             reading = self._read_table(self._table, cursor or {}, limit)
         else:
             reading = self._read_files(cursor or {}, limit)
-        try:
-            while (page := await asyncio.to_thread(next, reading, None)) is not None:
-                yield page
-        finally:
-            await asyncio.to_thread(reading.close)
+        return in_threads(reading)
 
     def _files(self) -> Iterator[str]:
         """Image files in a fixed order, relative to the directory."""

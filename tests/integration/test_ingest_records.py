@@ -1,5 +1,6 @@
 """Ingesting records: nothing lost, nothing twice, nothing paired wrongly."""
 
+import asyncio
 import random
 
 import pytest
@@ -241,6 +242,23 @@ async def test_a_run_that_broke_off_starts_anew_when_the_archive_has_changed(
     path = archive(tmp_path, {f"r{n}": [] for n in range(5, 26)})
     receipt = await bring(engine, path, tmp_path)
     assert (receipt.seen, receipt.new, receipt.withdrawn) == (21, 6, 5)
+
+
+async def test_a_stopped_run_goes_on_where_it_was(engine, tmp_path):
+    media = {f"r{n}": [f"http://h/{n}.jpg"] for n in range(200)}
+    path = archive(tmp_path, media)
+    under_way = asyncio.Event()
+    going = asyncio.create_task(bring(engine, path, tmp_path, progress=lambda *_: under_way.set()))
+    await under_way.wait()
+    going.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going
+    assert await value(engine, "SELECT state FROM job") == "cancelled"
+    before = await value(engine, "SELECT count(*) FROM record")
+    assert 0 < int(str(before)) < 200
+    receipt = await bring(engine, path, tmp_path)
+    assert (receipt.new, receipt.unchanged) == (200, 0)
+    assert await pairs(engine) == {record: set(links) for record, links in media.items()}
 
 
 async def test_two_processes_do_not_ingest_the_same_archive_at_once(engine, tmp_path):
