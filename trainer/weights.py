@@ -138,7 +138,7 @@ def log_prior(counts: Tensor) -> Tensor:
 def _met_mean(weights: PairWeights, n: Tensor, met: _PairFrequency) -> Tensor:
     """Mean weight over the pairs of samples that are met, `met` giving how often."""
     value, share = torch.unique(n, return_counts=True)
-    yes, no = torch.tensor(True), torch.tensor(False)
+    yes, no = torch.tensor(True, device=n.device), torch.tensor(False, device=n.device)
     a, b = value[:, None], value[None, :]
     unlike = share[:, None].double() * share[None, :] * met(a, b, no)
     like, falsely = met(n, n, yes), met(n, n, no)

@@ -1,0 +1,152 @@
+"""What can be set about the model, the split, the sampling and the loss of a training run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from core.errors import InvalidSetting
+from trainer import typed
+from trainer.terms import Combine, Focal, Kind, Similarity
+from trainer.typed import when
+from trainer.weights import Pairing, Population
+
+_PAIRWISE = ("sigmoid", "mse", "huber")
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """Low-rank adapters instead of full training of these towers."""
+
+    towers: tuple[Literal["image", "text"], ...]
+    rank: int = 8
+    alpha: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which network, and which of its layers learn how fast. See `layers.freeze` for selectors."""
+
+    id: str
+    freeze: tuple[str, ...] = ()
+    layer_decay: dict[str, float] = field(default_factory=dict)
+    lora: LoraSettings | None = None
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """A preset by name, or "plan" with shares of one's own; see `splits.Plan`."""
+
+    preset: Literal["D10", "S29-42", "plan"] = "D10"
+    seed: int = 42
+    known: float = field(default=0.1, metadata=when("preset", "plan"))
+    unknown: dict[str, float] | None = field(default=None, metadata=when("preset", "plan"))
+    bounds: tuple[int, ...] = field(default=(20, 100), metadata=when("preset", "plan"))
+
+
+@dataclass(frozen=True)
+class NearSettings:
+    """A share of each batch from taxa near those drawn: hard negatives."""
+
+    share: float = 0.25
+    taxa: int = 5
+    by: Literal["taxonomic", "phylogenetic"] = "taxonomic"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1 or self.taxa < 1:
+            raise InvalidSetting("near taxa need a share between 0 and 1 and 1 taxon or more")
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """How batches are made; `batch` is the global batch over all ranks."""
+
+    batch: int = 1024
+    order: Literal["shuffle", "balanced", "repeat", "classes", "groups"] = "shuffle"
+    tau: float = field(default=0.5, metadata=when("order", "balanced", "classes"))
+    tau_end: float | None = field(default=None, metadata=when("order", "balanced", "classes"))
+    tau_steps: int = field(default=0, metadata=when("order", "balanced", "classes"))
+    repeat_below: float = field(default=0.001, metadata=when("order", "repeat"))
+    images_per_class: int = field(default=4, metadata=when("order", "classes"))
+    group_by: str = field(default="", metadata=when("order", "groups"))
+    near: NearSettings | None = None
+
+    def __post_init__(self) -> None:
+        if self.order == "groups" and not self.group_by:
+            raise InvalidSetting("batches by groups need group_by, a column of the data")
+
+
+@dataclass(frozen=True)
+class ImbalanceSettings:
+    """Weights against imbalance; see `weights`. `beta` set replaces gamma."""
+
+    per: Literal["pair", "class"] = "pair"
+    gamma: float = 0.5
+    beta: float | None = None
+    pairing: Pairing = field(default="naive", metadata=when("per", "pair"))
+    mean_over: Population = "class"
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """One term of the loss; see `terms.Term` and `targets`."""
+
+    kind: Kind = "sigmoid"
+    target: Literal["instance", "class", "taxonomic", "phylogenetic", "patristic"] = "class"
+    power: float = field(default=1.0, metadata=when("target", "phylogenetic"))
+    temperature: float = field(default=1.0, metadata=when("target", "patristic"))
+    shuffle: int | None = field(
+        default=None, metadata=when("target", "taxonomic", "phylogenetic", "patristic")
+    )
+    similarity: Similarity = "cos"
+    weight: float = 1.0
+    imbalance: ImbalanceSettings | None = None
+    focal: Focal | None = None
+    balance: Literal["mass"] | float | None = field(default=None, metadata=when("kind", *_PAIRWISE))
+    combine: Combine = field(default="product", metadata=when("kind", *_PAIRWISE))
+    mean_one: bool = field(default=False, metadata=when("kind", *_PAIRWISE))
+    mean_one_combined: bool = field(default=False, metadata=when("kind", *_PAIRWISE))
+    unit: bool = False
+    prior: float = 0.0
+    hard: float = 0.0
+    logits: int = 0
+    delta: float = field(default=0.1, metadata=when("kind", "huber"))
+
+
+@dataclass(frozen=True)
+class LogitSettings:
+    """A scale-and-bias pair; `scale` and `bias` None take what the model was released with."""
+
+    scale: float | None = None
+    bias: float | None = None
+    freeze_scale: bool = False
+    freeze_bias: bool = False
+    cap: bool = False
+
+    def __post_init__(self) -> None:
+        if self.scale is not None and self.scale <= 0:
+            raise InvalidSetting(f"the logit scale must be above 0, not {self.scale}")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides what is learnt from given data."""
+
+    model: ModelSettings
+    seed: int = 42
+    split: SplitSettings = field(default_factory=SplitSettings)
+    sample: SampleSettings = field(default_factory=SampleSettings)
+    loss: tuple[LossSettings, ...] = field(default_factory=lambda: (LossSettings(),))
+    logits: tuple[LogitSettings, ...] = field(default_factory=lambda: (LogitSettings(),))
+    tile: int = 1024
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a YAML file and apply "a.b=c" overrides in order; raises InvalidSetting."""
+    try:
+        settings = typed.parse(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSetting(f"cannot read the settings in {path}: {error}") from error
+    for change in overrides:
+        settings = typed.override(settings, change)
+    return typed.build(Config, settings)
