@@ -23,7 +23,7 @@ def print_receipt(receipt: Receipt) -> None:
     for note in receipt.notes:
         _console.print(note, style="dim", markup=False)
     if not receipt.complete:
-        _console.print("Only a part was read (--limit); nothing was withdrawn.", style="dim")
+        _console.print("Only a part was read; nothing was withdrawn.", style="dim")
 
 
 def print_pictures(counts: PictureCounts) -> None:

@@ -22,7 +22,9 @@ Parameters = Sequence[tuple[str, str]]
 Check = Callable[[object], str | None]
 """What is wrong with an answer, or None."""
 
-_LATER = {408, 420, 425, 429}  # 420: GBIF's "Enhance Your Calm", too many downloads at once
+_CALM = 420
+"""GBIF's "Enhance Your Calm": too many downloads at once."""
+_LATER = {408, _CALM, 425, 429}
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Patience:
     """Back-off doubles from here; each wait is drawn evenly from 0 to it (full jitter)."""
     longest: float = 900.0
     """Also the longest wait that is granted when the portal names one."""
+    calm: float = 60.0
+    """How long to wait after a 420 that names no time."""
     timeout: float = 120.0
 
 
@@ -115,6 +119,8 @@ class Portal:
 
     def _wait(self, trouble: "_Again", attempt: int, url: str) -> float:
         longest = self._patience.longest
+        if trouble.seconds is None and trouble.calm:
+            return self._patience.calm
         if trouble.seconds is None:
             return random.uniform(0, min(longest, self._patience.base * 2 ** (attempt - 1)))
         if trouble.seconds > longest:
@@ -165,9 +171,10 @@ class Portal:
 class _Again(Exception):
     """It may go better another time."""
 
-    def __init__(self, reason: str, seconds: float | None = None) -> None:
+    def __init__(self, reason: str, seconds: float | None = None, *, calm: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.calm = calm
         self.seconds = seconds
         """How long to wait, where the portal said so."""
 
@@ -178,7 +185,8 @@ async def _status(answer: aiohttp.ClientResponse) -> None:
         return
     if status in _LATER or status >= 500:
         seconds = retry_after(answer.headers.get("Retry-After"))
-        raise _Again(f"answered {status} {answer.reason or ''}".strip(), seconds)
+        said = f"answered {status} {answer.reason or ''}".strip()
+        raise _Again(said, seconds, calm=status == _CALM)
     said = " ".join((await answer.text(errors="replace")).split())[:200]
     raise UnreadableSource(f"{answer.url} answered {status} {answer.reason or ''}: {said}")
 
