@@ -1,5 +1,7 @@
 """The app factory: routes, edge, errors, the page, and what lives as long as the app."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,12 +22,15 @@ from backend.search import routes as search
 from backend.search.schemas import SearchForm, SearchRequest
 from backend.summary import routes as summary
 from backend.uploads import routes as uploads
-from backend.versions import routes as versions
+from backend.versions import routes as version_routes
+from core import versions
 from core.db.engine import create_engine
 from core.encoders.registry import EncoderRegistry
+from core.errors import BioCosmosError
 from core.settings import Settings
 from core.storage import Store
 
+LOG = logging.getLogger(__name__)
 VERSION = "0.1.0"
 
 
@@ -44,7 +49,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     )
     app.state.metrics = Metrics()
     problems.install(app)
-    for feature in (search, records, images, uploads, versions, summary, health):
+    for feature in (search, records, images, uploads, version_routes, summary, health):
         app.include_router(feature.router)
     app.router.default = WebPage()
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
@@ -64,14 +69,27 @@ def _lifespan(settings: Settings, database_url: str) -> Any:
             store=Store(settings.home),
         )
         app.state.services = services
+        warming = asyncio.create_task(_warm(services))
         try:
             yield
         finally:
+            warming.cancel()
+            await asyncio.wait([warming])
             services.encoders.close()
             await services.reader.dispose()
             await services.writer.dispose()
 
     return lifespan
+
+
+async def _warm(services: Services) -> None:
+    """Load the default version's model, so that the first search does not wait for it."""
+    try:
+        async with services.reading() as conn:
+            version = await versions.get(conn)
+        await services.encoders.encode_texts(version, ["a specimen"])
+    except BioCosmosError as error:  # nothing embedded yet, say; a search will tell its user
+        LOG.info("no model was loaded beforehand: %s", error)
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -15,7 +15,10 @@ def record_citation(
     retrieved: str | None,
 ) -> str:
     """Return one sentence-like line naming specimen, dataset, link and day of retrieval."""
-    number = " ".join(p for p in (institution_code, collection_code, catalog_number) if p)
+    codes = [code for code in (institution_code, collection_code) if code]
+    if catalog_number and catalog_number.startswith(" ".join([*codes, ""])):
+        codes = []  # the number as published already says whose it is
+    number = " ".join([*codes, *([catalog_number] if catalog_number else [])])
     published = f"{dataset_title} ({publisher})" if publisher else dataset_title
     link = f"{url} (retrieved {retrieved})" if url and retrieved else url
     parts = (scientific_name, number, published, link)

@@ -1,9 +1,18 @@
 """Identifiers that come out the same at every ingest of the same thing."""
 
 import hashlib
+from pathlib import Path
 from uuid import UUID, uuid5
 
 _NAMESPACE = UUID("6f0c8f3e-52d1-5d5b-9a63-0d6a3d1c7b11")
+
+
+def local_key(path: Path) -> str:
+    """Return the key of a dataset known only by where it lies; says nothing of the folders above.
+
+    Moved elsewhere it is another dataset.
+    """
+    return f"{path.name}-{hashlib.sha256(str(path).encode()).hexdigest()[:10]}"
 
 
 def dataset_id(source: str, key: str) -> UUID:

@@ -22,7 +22,7 @@ from ingestor.records import in_general
 AT_ONCE = 32
 """Images in work at a time; politeness to a host is `Fetcher`'s."""
 DECODERS = 4
-THUMBNAIL = 320
+THUMBNAIL = 512
 """Pixels of the longer side."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 900.0
 ATTEMPTS = 10

@@ -24,7 +24,7 @@ Known = Annotated[str, Header(alias="If-None-Match", include_in_schema=False)]
 async def thumbnail(
     id: UUID, services: Served, conn: Reading, v: str = "", known: Known = ""
 ) -> Response:
-    """A copy at most 320 pixels wide and high; `v` is the picture's tag, for caching."""
+    """A copy at most 512 pixels wide and high; `v` is the picture's tag, for caching."""
     return await _send(services, await queries.by_id(conn, id), "thumbnail", v, known)
 
 

@@ -3,6 +3,7 @@
 from backend.images import service as pictures
 from backend.search.schemas import SeedRecord, SeedResponse
 from backend.search.service import Outcome, Ranked
+from backend.versions.service import public_name
 from core.versions import Version
 
 
@@ -40,7 +41,7 @@ def _record(ranked: Ranked, version: Version) -> SeedRecord:
         source=row["record_source"],
         latitude=row["record_decimal_latitude"],
         longitude=row["record_decimal_longitude"],
-        model=version.model,
-        pretrained=version.pretrained,
+        model=public_name(version.model),
+        pretrained=public_name(version.pretrained),
         embed_version=version.embed_version,
     )

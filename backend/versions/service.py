@@ -1,5 +1,7 @@
 """Embed versions and the default one."""
 
+from pathlib import Path
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.versions.schemas import Version, VersionRef, Versions
@@ -10,17 +12,28 @@ def ref(version: versions.Version) -> VersionRef:
     """A version in short."""
     return VersionRef(
         embed_version=version.embed_version,
-        model=version.model,
-        pretrained=version.pretrained,
+        model=public_name(version.model),
+        pretrained=public_name(version.pretrained),
         dim=version.dim,
     )
+
+
+def public_name(name: str) -> str:
+    """A model as shown to the world: of a path on this machine, its last part."""
+    return Path(name).name if Path(name).is_absolute() else name
 
 
 async def everything(conn: AsyncConnection) -> Versions:
     """All versions with their coverage."""
     listed = [
         Version.model_validate(
-            {**vars(covered.version), "embedded": covered.embedded, "images": covered.images}
+            {
+                **vars(covered.version),
+                "model": public_name(covered.version.model),
+                "pretrained": public_name(covered.version.pretrained),
+                "embedded": covered.embedded,
+                "images": covered.images,
+            }
         )
         for covered in await versions.list_all(conn)
     ]

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from pathlib import Path
 
 from core.errors import RejectedRow, UnreadableSource
+from ingestor.identity import local_key
 from ingestor.sources.base import Cursor, DatasetInfo, MediaRow, Page, Rejected, Row
 from ingestor.sources.dwca_container import open_container
 from ingestor.sources.dwca_eml import package_id, read_eml
@@ -35,7 +36,7 @@ class DwcaSource:
         if self._described.core.row_type == "Event" and "Occurrence" not in types:
             raise UnreadableSource(f"{path.name} lists events without occurrences: no records")
         self._eml = self._metadata()
-        self.key = (package_id(self._eml) if self._eml else None) or str(self._path)
+        self.key = (package_id(self._eml) if self._eml else None) or local_key(self._path)
         self._datasets: dict[str, DatasetInfo] = {}
         self.notes: Sequence[str] = ()
 

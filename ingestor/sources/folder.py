@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from core.errors import UnreadableSource
+from ingestor.identity import local_key
 from ingestor.sources.base import Cursor, DatasetInfo, MediaRow, Page, Rejected, Row
 from ingestor.sources.folder_table import FolderTable, species_of
 from ingestor.sources.links import fetchable
@@ -38,7 +39,7 @@ class FolderSource:
         if not path.is_dir():
             raise UnreadableSource(f"{path} is not a directory")
         self._root = path.resolve()
-        self.key = str(self._root)
+        self.key = local_key(self._root)
         self.label = title or self._root.name
         self.notes: Sequence[str] = ()
         self._page_size = page_size

@@ -81,7 +81,7 @@ async def test_a_thumbnail_is_small_and_kept_for_ever(client):
     search = await client.get("/api/v1/search", params={"like": str(named("image 0"))})
     address = search.json()["hits"][0]["image"]["thumbnail_url"]
     answer = await client.get(address)
-    assert max(Image.open(io.BytesIO(answer.content)).size) <= 320
+    assert max(Image.open(io.BytesIO(answer.content)).size) <= 512
     assert answer.headers["content-type"] == "image/webp"
     assert "immutable" in answer.headers["cache-control"]
     again = await client.get(address, headers={"If-None-Match": answer.headers["etag"]})

@@ -75,7 +75,7 @@ async def test_a_folder_becomes_files_and_thumbnails_and_its_bad_images_say_why(
         expected = (40, 30) if row.identifier == "turned.png" else (900, 600)
         assert (row.width, row.height) == expected
         with Image.open(io.BytesIO(store.read(row.sha256, "thumbs"))) as small:
-            assert max(small.size) == min(320, max(expected))
+            assert max(small.size) == min(512, max(expected))
         assert row.phash is not None
     again = await fetch_images(engine, settings)
     assert not again.states

@@ -79,7 +79,7 @@ export interface paths {
         };
         /**
          * Thumbnail
-         * @description A copy at most 320 pixels wide and high; `v` is the picture's tag, for caching.
+         * @description A copy at most 512 pixels wide and high; `v` is the picture's tag, for caching.
          */
         get: operations["thumbnail"];
         put?: never;

@@ -17,6 +17,20 @@ def test_a_record_is_cited_with_all_there_is() -> None:
     )
 
 
+def test_a_number_that_names_its_collection_is_not_given_it_twice() -> None:
+    cited = record_citation(
+        institution_code="MSS",
+        collection_code="ENT",
+        catalog_number="MSS ENT 000097",
+        scientific_name=None,
+        dataset_title="Insects",
+        publisher=None,
+        url=None,
+        retrieved=None,
+    )
+    assert cited == "MSS ENT 000097. Insects."
+
+
 def test_what_is_missing_leaves_no_gap() -> None:
     assert (
         record_citation(
