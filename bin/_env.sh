@@ -3,8 +3,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VENV=${BIOCOSMOS_VENV:-$ROOT/.venv}
 export PYTHONPATH=$ROOT BIOCOSMOS_HOME=${BIOCOSMOS_HOME:-$ROOT/.biocosmos}
-# Where the set-up has put Node (from PyPI, so that a machine without Node needs nothing else).
-export PATH=$VENV/bin:$VENV/lib/node/bin:$PATH
+export PATH=$VENV/bin:$PATH
 
 ensure() { # ensure run|dev: install requirements/$1.txt when it changed since the last time
   local stamp=$VENV/.$1-requirements
