@@ -1,6 +1,8 @@
 """Settings: strict, forgiving to nobody, and each of them really in force."""
 
 import math
+import os
+import subprocess
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from open_clip.model import CLIP
 
 from core.errors import InvalidSetting
+from tests.paths import ROOT
 from trainer import typed
 from trainer.assemble import Facts, objective, split_plan, stream, trainable
 from trainer.config import Config, read_config
@@ -119,6 +122,18 @@ def test_missing_files_are_said_to_be_missing(tmp_path):
         read_config(tmp_path / "none.yaml")
 
 
+def test_d14_settings_are_made_without_running_anything(config_file, monkeypatch):
+    """The predecessor asked the cluster's scheduler while building its settings."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+    monkeypatch.setattr(os, "system", refuse)
+    monkeypatch.setenv("PATH", "")
+    assert read_config(config_file).model.id == "siglip_vitb16"
+
+
 def test_settings_without_effect_are_reported_from_where_they_are_declared():
     config = make(
         "sample: {tau: 0.3}\nloss: [{delta: 0.2, power: 2}, {kind: softmax, balance: mass}]\n"
@@ -145,6 +160,15 @@ def test_the_hash_is_of_the_meaning(config_file):
     for change in ("seed=1", "loss.0.weight=0.71", "model.freeze=[]", "logits.1.cap=false"):
         seen.add(typed.content_hash(read_config(config_file, [change])))
     assert len(seen) == 5
+
+
+def test_the_example_in_the_documents_is_valid_and_fully_in_force():
+    page = (ROOT / "docs" / "trainer.md").read_text()
+    example = page.split("```yaml")[1].split("```")[0]
+    config = typed.build(Config, typed.parse(example))
+    assert typed.inert(config) == []
+    assert split_plan(config).unknown == {"genus": 0.05, "class": 0.06}
+    assert len(objective(config, facts()).terms) == 2
 
 
 def test_what_is_dumped_reads_back_the_same(config_file):
