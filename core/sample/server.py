@@ -1,10 +1,11 @@
-"""A local HTTP server for the sample museum: images, IIIF renditions and the archive.
+"""A local HTTP server for the sample museum: images, IIIF renditions, the archive, the portals.
 
-It can be told to misbehave, path by path, so that fetching is tested against real HTTP. Other
-publishers' protocols are one function each in `ROUTES`.
+It can be told to misbehave, path by path, so that fetching is tested against real HTTP.
 """
 
 import asyncio
+import datetime
+import email.utils
 import io
 import threading
 import time
@@ -22,8 +23,12 @@ from PIL import Image, ImageOps
 from core.sample.archive import write_archive
 from core.sample.files import HTML, file_bytes
 from core.sample.museum import Museum
+from core.sample.portals import ROUTES as PORTAL_ROUTES
+from core.sample.portals import Portals
 
-Fault = Literal["429", "503", "404", "hang", "truncate", "html", "disconnect"]
+Fault = Literal[
+    "429", "503", "420", "500", "404", "hang", "truncate", "html", "disconnect", "garble"
+]
 RETRY_AFTER_S = 1
 
 
@@ -34,7 +39,19 @@ class Rule:
     pattern: str
     fault: Fault
     times: int | None = None
-    retry_after: int = RETRY_AFTER_S
+    retry_after: int | None = RETRY_AFTER_S
+    dated: bool = False
+    """Whether Retry-After is a date."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What says how long to wait."""
+        if self.retry_after is None:
+            return {}
+        if not self.dated:
+            return {"Retry-After": str(self.retry_after)}
+        at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=self.retry_after)
+        return {"Retry-After": email.utils.format_datetime(at, usegmt=True)}
 
 
 @dataclass(frozen=True)
@@ -57,22 +74,38 @@ class SampleServer(AbstractContextManager["SampleServer"]):
     rules: list[Rule] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     port: int = 0
+    _portals: Portals | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
         """Base address, without a trailing slash. Valid while the server runs."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def portals(self) -> Portals:
+        """What the portals hold; filled from the museum when first asked for."""
+        if self._portals is None:
+            self._portals = Portals.of(self.museum, self.url)
+        return self._portals
+
     def misbehave(
-        self, pattern: str, fault: Fault, times: int | None = None, retry_after: int = RETRY_AFTER_S
+        self,
+        pattern: str,
+        fault: Fault,
+        times: int | None = None,
+        retry_after: int | None = RETRY_AFTER_S,
+        *,
+        dated: bool = False,
     ) -> None:
-        """Add a rule; later rules win. `retry_after` is in seconds, for 429 and 503."""
-        self.rules.append(Rule(pattern, fault, times, retry_after))
+        """Add a rule; later rules win. `retry_after` is in seconds, for 429, 503, 420 and 500."""
+        self.rules.append(Rule(pattern, fault, times, retry_after, dated))
 
     async def __aenter__(self) -> "SampleServer":
         app = web.Application(middlewares=[self._log, self._misbehave])
         for path, answer in ROUTES:
             app.router.add_get(path, self._bound(answer))
+        for path, portal_answer in PORTAL_ROUTES:
+            app.router.add_route("*", path, self._of_portal(portal_answer))
         self._stopping = asyncio.Event()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
@@ -104,6 +137,14 @@ class SampleServer(AbstractContextManager["SampleServer"]):
 
         return handler
 
+    def _of_portal(
+        self, answer: Callable[[Portals, web.Request], Awaitable[web.StreamResponse]]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            return await answer(self.portals, request)
+
+        return handler
+
     @web.middleware
     async def _log(self, request: web.Request, handler: "Handler") -> web.StreamResponse:
         agent = request.headers.get("User-Agent", "")
@@ -123,9 +164,10 @@ class SampleServer(AbstractContextManager["SampleServer"]):
         rule = self._rule_for(request.path)
         if rule is None:
             return await handler(request)
-        if rule.fault in ("429", "503"):
-            headers = {"Retry-After": str(rule.retry_after)}
-            return web.Response(status=int(rule.fault), headers=headers, text="slow down")
+        if rule.fault in ("429", "503", "420", "500"):
+            return web.Response(status=int(rule.fault), headers=rule.headers, text="slow down")
+        if rule.fault == "garble":
+            return await _garbled(await handler(request))
         if rule.fault == "404":
             raise web.HTTPNotFound
         if rule.fault == "html":
@@ -154,6 +196,13 @@ async def _cut_short(request: web.Request, whole: web.StreamResponse) -> web.Str
     if request.transport is not None:
         request.transport.close()
     return response
+
+
+async def _garbled(whole: web.StreamResponse) -> web.StreamResponse:
+    """The first half of the body, sent as if it were all."""
+    body = whole.body if isinstance(whole, web.Response) else b""
+    data = body if isinstance(body, bytes) else b""
+    return web.Response(body=data[: len(data) // 2], content_type=whole.content_type)
 
 
 async def _bytes_of(server: SampleServer, name: str) -> bytes:

@@ -56,6 +56,8 @@ class Portal:
 
     async def __aenter__(self) -> "Portal":
         self._session = session(self._settings)
+        # Otherwise a connection that breaks is tried again at once, unpaced and uncounted.
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(

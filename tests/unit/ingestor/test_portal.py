@@ -1,0 +1,137 @@
+"""The client of the portals, against a real server that misbehaves."""
+
+import asyncio
+import time
+
+import pytest
+
+from core.errors import InvalidSetting, PortalError, UnreadableSource
+from core.sample import draw_museum
+from core.sample.server import SampleServer
+from core.settings import Settings
+from ingestor.sources.portal import Patience, Portal, as_text, rows_of
+
+SEARCH = "/v1/occurrence/search"
+QUICK = Patience(attempts=4, base=0.02, calm=0.3, timeout=0.5)
+
+
+@pytest.fixture(scope="module")
+def museum():
+    return draw_museum(seed=5, size="tiny")
+
+
+@pytest.fixture
+async def server(museum):
+    async with SampleServer(museum) as running:
+        yield running
+
+
+@pytest.fixture
+async def portal():
+    async with Portal(Settings(contact="me@example.org"), rate=200, patience=QUICK) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "fault", ["429", "503", "420", "500", "hang", "truncate", "html", "disconnect", "garble"]
+)
+async def test_trouble_that_passes_is_waited_out(server, portal, museum, fault):
+    server.misbehave(SEARCH, fault, times=2, retry_after=None)
+    answer = await portal.get(server.url + SEARCH, [("limit", "3")])
+    assert answer["count"] == len(museum.records)
+    assert len(server.visits) == 3
+    assert {visit.user_agent for visit in server.visits} == {
+        v for v in {visit.user_agent for visit in server.visits} if "me@example.org" in v
+    }
+
+
+@pytest.mark.parametrize("fault", ["429", "503", "420", "hang", "html", "disconnect", "garble"])
+async def test_trouble_that_stays_ends_with_one_clear_line(server, portal, fault):
+    server.misbehave(SEARCH, fault, retry_after=None)
+    with pytest.raises(PortalError, match="127.0.0.1 .*, 4 times; run the same command later"):
+        await portal.get(server.url + SEARCH)
+    assert len(server.visits) == QUICK.attempts
+
+
+@pytest.mark.parametrize(("dated", "least"), [(False, 1.0), (True, 1.0)])
+async def test_retry_after_is_obeyed(server, portal, dated, least):
+    server.misbehave(SEARCH, "429", times=1, retry_after=2 if dated else 1, dated=dated)
+    await portal.get(server.url + SEARCH)
+    first, second = (visit.at for visit in server.visits)
+    assert second - first >= least  # a date has whole seconds: 2 asked for are more than 1
+
+
+async def test_calm_is_kept_after_a_420(server, portal):
+    server.misbehave(SEARCH, "420", times=1, retry_after=None)
+    await portal.get(server.url + SEARCH)
+    first, second = (visit.at for visit in server.visits)
+    assert second - first >= QUICK.calm
+
+
+async def test_a_portal_that_wants_hours_is_left_at_once(server):
+    patience = Patience(longest=60)
+    server.misbehave(SEARCH, "429", retry_after=7200)
+    async with Portal(Settings(contact="x"), rate=100, patience=patience) as portal:
+        with pytest.raises(PortalError, match="asks for 120 minutes of peace"):
+            await portal.get(server.url + SEARCH)
+    assert len(server.visits) == 1
+
+
+async def test_requests_come_one_at_a_time_and_no_faster_than_the_rate(server):
+    async with Portal(Settings(contact="x"), rate=20) as portal:
+        await asyncio.gather(*(portal.get(server.url + SEARCH) for _ in range(8)))
+    times = [visit.at for visit in server.visits]
+    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    assert min(gaps) >= 0.045  # 1/20 s, less what the network jitters
+    assert len(times) == 8
+
+
+async def test_retries_keep_the_pace_too(server):
+    server.misbehave(SEARCH, "garble", times=3)
+    patience = Patience(attempts=5, base=0.001)
+    async with Portal(Settings(contact="x"), rate=10, patience=patience) as portal:
+        started = time.monotonic()
+        await portal.get(server.url + SEARCH)
+    assert time.monotonic() - started >= 0.3
+
+
+async def test_a_refused_question_is_not_asked_again(server, portal):
+    with pytest.raises(UnreadableSource, match="answered 400.*Max offset"):
+        await portal.get(server.url + SEARCH, [("offset", "100000"), ("limit", "300")])
+    server.misbehave(SEARCH, "404")
+    with pytest.raises(UnreadableSource, match="answered 404"):
+        await portal.get(server.url + SEARCH)
+    assert len(server.visits) == 2
+
+
+async def test_an_answer_not_to_be_believed_is_asked_for_again(server, portal):
+    wrong = iter(["makes no sense", None])
+    await portal.get(server.url + SEARCH, check=lambda _: next(wrong))
+    assert len(server.visits) == 2
+
+
+async def test_nobody_is_asked_without_a_contact():
+    async with Portal(Settings(contact=None)) as portal:
+        with pytest.raises(InvalidSetting, match="BIOCOSMOS_CONTACT"):
+            await portal.get("https://portal.example/v1/x")
+
+
+async def test_a_file_comes_home_whole_or_not_at_all(server, portal, museum, tmp_path):
+    target = tmp_path / "a" / "archive.zip"
+    server.misbehave("/archive.zip", "truncate")
+    with pytest.raises(PortalError):
+        await portal.save(f"{server.url}/archive.zip", target)
+    assert not target.exists()
+    server.rules.clear()
+    server.misbehave("/archive.zip", "truncate", times=1)
+    await portal.save(f"{server.url}/archive.zip", target)
+    assert target.read_bytes()[:2] == b"PK"
+
+
+def test_cells_are_text():
+    assert as_text(None) == ""
+    assert as_text(34.049081) == "34.049081"
+    assert as_text(True) == "true"
+    assert as_text({"b": 1, "a": ["é"]}) == '{"a": ["é"], "b": 1}'
+    assert rows_of({"x": [1, {"a": 2}, None]}, "x") == [{"a": 2}]
+    assert rows_of([], "x") == []
