@@ -31,7 +31,7 @@ def evaluate(config: ConfigOption) -> None:
     text = json.dumps(metrics, indent=2) + "\n"
     (settings.out / "metrics.json").write_text(text, encoding="utf-8")
     (settings.out / "README.md").write_text(card(settings, metrics), encoding="utf-8")
-    console.print(table(metrics))
+    console.print(table(metrics), soft_wrap=True)
 
 
 if __name__ == "__main__":
