@@ -59,8 +59,8 @@ caption of the batch that is true of a picture counts as right. Weights are stor
 
 ## Evaluation
 
-`python -m trainer.tiny eval -c trainer/configs/specimen-tiny.yaml`: the {museum["pictures"]} pictures
-of the {museum["specimens"]} specimens of the demo museum (seed {museum["seed"]}); none of these
+`python -m trainer.tiny eval -c trainer/configs/specimen-tiny.yaml`: the {museum["pictures"]}
+pictures of the {museum["specimens"]} specimens of the demo museum (seed {museum["seed"]}); none of these
 individuals was in training. {held} *held-out* questions name combinations of traits (such as "blue
 butterfly with a black margin") that no training caption names together, though it may name each of
 them; {said} *other* questions name combinations that some captions do. Relevance is known, because
