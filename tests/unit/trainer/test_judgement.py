@@ -13,9 +13,19 @@ from trainer.aggregate import bucket_of, by_bucket, harmonic, macro, micro
 from trainer.hierarchy import accuracy_by_rank, lca_height, severity
 from trainer.statistics import bootstrap, holm, sign_flip_test
 
-# family, genus, species; class 5 has no known family, class 6 no known genus.
+# family, genus, species; class 5 has no known family (8 shares its genus), 6 no known genus.
 RANKS = np.array(
-    [[0, 0, 0], [0, 0, 1], [0, 1, 2], [1, 2, 3], [1, 2, 4], [-1, 3, 5], [1, -1, 6], [2, 0, 7]]
+    [
+        [0, 0, 0],
+        [0, 0, 1],
+        [0, 1, 2],
+        [1, 2, 3],
+        [1, 2, 4],
+        [-1, 3, 5],
+        [1, -1, 6],
+        [2, 0, 7],
+        [1, 3, 8],
+    ]
 )
 
 
@@ -50,6 +60,11 @@ def test_lca_height_by_hand():
     assert lca_height(predicted, true, RANKS).tolist() == [0, 1, 2, 3, 3, 1, 0, 2]
 
 
+def test_an_unknown_family_does_not_spoil_a_right_genus():
+    found = accuracy_by_rank(np.array([8, 8]), np.array([5, 3]), RANKS)
+    assert [(rank.accuracy, rank.judged) for rank in found] == [(1.0, 1), (0.5, 2), (0.0, 2)]
+
+
 def test_severity_counts_mistakes_only_and_all():
     predicted, true = np.array([0, 0, 0, 0]), np.array([0, 1, 2, 3])
     found = severity(predicted, true, RANKS)
@@ -58,7 +73,7 @@ def test_severity_counts_mistakes_only_and_all():
 
 
 @settings(deadline=None, max_examples=80)
-@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), min_size=1, max_size=12))
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1, max_size=12))
 def test_rank_accuracy_equals_a_plain_count(pairs):
     predicted, true = np.array(pairs).T
     found = accuracy_by_rank(predicted, true, RANKS)

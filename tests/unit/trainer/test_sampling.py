@@ -83,6 +83,12 @@ def test_every_aligned_block_of_a_chain_holds_each_item_once(n, batch, seed):
         assert sorted(drawn[start : start + n].tolist()) == list(range(n))
 
 
+def test_every_pass_has_an_order_of_its_own():
+    stream = Shuffled(40, 40, 0)
+    passes = {tuple(stream.batch(step).tolist()) for step in range(20)}
+    assert len(passes) == 20
+
+
 def test_homogeneous_batches_keep_to_one_group_in_proportion():
     stream = Homogeneous(VIEWS, 32, 0)
     sides = []
