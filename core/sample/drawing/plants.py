@@ -1,6 +1,7 @@
 """Pressed plants: a stem with leaves and flowers."""
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.sample.drawing import skin
@@ -8,6 +9,11 @@ from core.sample.drawing.canvas import Canvas, Field, mix, near, rgb, smooth, sp
 from core.sample.drawing.skin import Spot, Tint
 from core.sample.traits import Traits
 
+Path = NDArray[np.float64]
+SIDES = (1, -1, 1)
+LENGTH = {"lance-leaved": 0.62, "round-leaved": 0.48, "lobed": 0.60}
+GROWTH = {"small": 0.82, "medium": 1.0, "large": 1.2}
+STALK = {"lance-leaved": 0.02, "round-leaved": 0.12, "lobed": 0.10}
 LEAF = 112  # pixels of the leaf's own little canvas
 
 
@@ -130,44 +136,61 @@ def _place(
     layer.alpha_composite(turned, (max(0, corner[0]), max(0, corner[1])))
 
 
+def _branches(canvas: Canvas) -> tuple[Path, list[Path]]:
+    """The stem from the bottom of the sheet, and three twigs off it."""
+    bend = canvas.rng.uniform(-0.16, 0.16)
+    stem = spline(
+        np.array([(0.02, 1.0), (bend, 0.45), (-bend * 0.6, -0.25), (bend * 0.5, -0.86)]), False, 16
+    )
+    side = [stem[len(stem) * k // 10] for k in (3, 5, 7)]
+    twigs = [
+        spline(np.array([p, p + [s * 0.14, -0.16], p + [s * 0.20, -0.40]]), False, 8)
+        for p, s in zip(side, SIDES, strict=True)
+    ]
+    tall = canvas.height / canvas.width
+    return stem * [1, tall], [t * [1, tall] for t in twigs]
+
+
+def _foliage(
+    canvas: Canvas,
+    traits: Traits,
+    tint: Tint,
+    stem: Path,
+    twigs: list[Path],
+    big: float,
+    lost: float,
+) -> Image.Image:
+    """Leaves in pairs along the stem and one on each twig, then the flowers, on their own layer."""
+    rng = canvas.rng
+    layer = Image.new("RGBA", (canvas.width, canvas.height))
+    leaves = [leaf(traits, tint, rng) for _ in range(2)]
+    big *= LENGTH[traits.shape] * GROWTH[traits.size]
+    spots = [
+        (p, s, big) for k, p in enumerate(stem[5:-4:7]) for s in ((1, -1) if k % 2 else (-1, 1))
+    ]
+    spots += [(t[-1], s, big * 0.8) for t, s in zip(twigs, SIDES, strict=True)]
+    for k, (at, s, size) in enumerate(spots):
+        if lost and rng.random() < lost:
+            continue
+        turn = s * rng.uniform(0.75, 1.25)
+        start = np.asarray(at) + STALK[traits.shape] * np.array([np.sin(turn), -np.cos(turn)])
+        _place(canvas, layer, leaves[k % 2], start, size * rng.uniform(0.85, 1.08), turn)
+    bloom = flower(traits, tint, rng)
+    for at in [stem[-1], *(t[-1] for t in twigs), stem[-7] + [0.1, -0.04]]:
+        _place(canvas, layer, bloom, np.asarray(at) + [0, 0.08], 0.24, rng.uniform(-0.5, 0.5))
+    return layer
+
+
 def draw(
     canvas: Canvas, traits: Traits, tint: Tint, view: str, stretch: float, broken: bool
 ) -> None:
     """Draw a pressed plant filling the sheet; a broken one has lost leaves."""
     del view  # a sheet shows one side
-    rng = canvas.rng
-    bend = rng.uniform(-0.16, 0.16)
-    stem = spline(
-        np.array([(0.02, 1.0), (bend, 0.45), (-bend * 0.6, -0.25), (bend * 0.5, -0.86)]), False, 16
-    )
+    stem, twigs = _branches(canvas)
     green = mix(tint("green"), tint("brown"), 0.45)
-    side = [stem[len(stem) * k // 10] for k in (3, 5, 7)]
-    twigs = [
-        spline(np.array([p, p + [s * 0.14, -0.16], p + [s * 0.20, -0.40]]), False, 8)
-        for p, s in zip(side, (1, -1, 1), strict=True)
-    ]
-    tall = canvas.height / canvas.width
-    stem, twigs = stem * [1, tall], [t * [1, tall] for t in twigs]
     canvas.paint(canvas.lines([stem], 0.030, 0.45), green * 0.8)
     canvas.paint(canvas.lines(twigs, 0.016, 0.6), green * 0.85)
-    layer = Image.new("RGBA", (canvas.width, canvas.height))
-    leaves = [leaf(traits, tint, rng) for _ in range(2)]
-    big = {"lance-leaved": 0.62, "round-leaved": 0.48, "lobed": 0.60}[traits.shape] * stretch
-    big *= {"small": 0.82, "medium": 1.0, "large": 1.2}[traits.size]
-    stalk = {"lance-leaved": 0.02, "round-leaved": 0.12, "lobed": 0.10}[traits.shape]
-    spots = [
-        (p, s, big) for k, p in enumerate(stem[5:-4:7]) for s in ((1, -1) if k % 2 else (-1, 1))
-    ]
-    spots += [(t[-1], s, big * 0.8) for t, s in zip(twigs, (1, -1, 1), strict=True)]
-    for k, (at, s, size) in enumerate(spots):
-        if broken and rng.random() < 0.25:
-            continue
-        turn = s * rng.uniform(0.75, 1.25)
-        start = np.asarray(at) + stalk * np.array([np.sin(turn), -np.cos(turn)])
-        _place(canvas, layer, leaves[k % 2], start, size * rng.uniform(0.85, 1.08), turn)
-    bloom = flower(traits, tint, rng)
-    for at in [stem[-1], *(t[-1] for t in twigs), stem[-7] + [0.1, -0.04]]:
-        _place(canvas, layer, bloom, np.asarray(at) + [0, 0.08], 0.24, rng.uniform(-0.5, 0.5))
+    layer = _foliage(canvas, traits, tint, stem, twigs, stretch, 0.25 if broken else 0)
     pasted = np.asarray(layer, np.float32) / 255
     canvas.paint(pasted[..., 3], pasted[..., :3])
     tape = [
