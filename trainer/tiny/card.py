@@ -33,8 +33,8 @@ pipeline_tag: zero-shot-image-classification
 # specimen-tiny
 
 A {millions:.1f}-million-parameter CLIP model ({config.embed_dim} dimensions,
-{config.image_size} px) trained on drawings of invented specimens. It exists so that BioCosmos can be tried and tested
-without a network, with a model that has really learnt something. **It knows nothing about real
+{config.image_size} px) trained on drawings of invented specimens. It exists so that BioCosmos
+can be tried and tested without a network, with a model that has really learnt something. **It knows nothing about real
 organisms**; for those use BioCLIP 2, SigLIP 2 or another model of `open_clip`.
 
 ```python
@@ -57,8 +57,8 @@ caption of the batch that is true of a picture counts as right. Weights are stor
 `python -m trainer.tiny eval -c trainer/configs/specimen-tiny.yaml`: the {museum[pictures]}
 pictures of the {museum[specimens]} specimens of the demo museum (seed {museum[seed]}); none of
 these individuals was in training. {held} *held-out* questions name combinations of traits (such as
-"blue butterfly with a black margin") that no training caption names together, though it may name each of
-them; {said} *other* questions name combinations that some captions do. Relevance is known, because
+"blue butterfly with a black margin") that no training caption names together, though it may
+name each of them; {said} *other* questions name combinations that some captions do. Relevance is known, because
 the traits are. recall@10 = relevant among the first 10 / min(10, relevant). *Untrained* is the same
 network before its first step.
 
