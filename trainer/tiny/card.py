@@ -32,9 +32,9 @@ pipeline_tag: zero-shot-image-classification
 ---
 # specimen-tiny
 
-A {millions:.1f}-million-parameter CLIP model ({config.embed_dim} dimensions,
-{config.image_size} px) trained on drawings of invented specimens. It exists so that BioCosmos
-can be tried and tested without a network, with a model that has really learnt something. **It knows nothing about real
+A {millions:.1f}-million-parameter CLIP model ({config.embed_dim} dimensions, {config.image_size}
+px) trained on drawings of invented specimens. It exists so that BioCosmos can be tried and tested
+without a network, with a model that has really learnt something. **It knows nothing about real
 organisms**; for those use BioCLIP 2, SigLIP 2 or another model of `open_clip`.
 
 ```python
@@ -48,30 +48,30 @@ tokenizer = open_clip.get_tokenizer("local-dir:models/specimen-tiny")
 
 `python -m trainer.tiny train -c trainer/configs/specimen-tiny.yaml`: {config.specimens} specimens
 of {metrics[species]} species drawn with museum seed {config.museum_seed}; {config.steps} steps of
-{config.batch} pictures from random initialisation, about half an hour on two busy processor cores.
-Captions are made from the known traits and names. The loss is a symmetric InfoNCE in which every
-caption of the batch that is true of a picture counts as right. Weights are stored as fp16.
+{config.batch} pictures from random initialisation, about half an hour on two busy processor
+cores. Captions are made from the known traits and names. The loss is a symmetric InfoNCE in which
+every caption of the batch that is true of a picture counts as right. Weights are stored as fp16.
 
 ## Evaluation
 
 `python -m trainer.tiny eval -c trainer/configs/specimen-tiny.yaml`: the {museum[pictures]}
 pictures of the {museum[specimens]} specimens of the demo museum (seed {museum[seed]}); none of
-these individuals was in training. {held} *held-out* questions name combinations of traits (such as
-"blue butterfly with a black margin") that no training caption names together, though it may
-name each of them; {said} *other* questions name combinations that some captions do. Relevance is known, because
-the traits are. recall@10 = relevant among the first 10 / min(10, relevant). *Untrained* is the same
-network before its first step.
+these individuals was in training. {held} *held-out* questions name combinations of traits (such
+as "blue butterfly with a black margin") that no training caption names together, though it may
+name each of them; {said} *other* questions name combinations that some captions do. Relevance is
+known, because the traits are. recall@10 = relevant among the first 10 / min(10, relevant).
+*Untrained* is the same network before its first step.
 
 {table}
 
-The figures are means over questions or pictures of one run with one seed; metrics.json has them in
-full. It is an easy task: the individuals of a species differ only in pose, hue, light, size and
-damage, all drawn by one program. The figures show that the path works; they say nothing about real
-specimens.
+The figures are means over questions or pictures of one run with one seed; metrics.json has them
+in full. It is an easy task: the individuals of a species differ only in pose, hue, light, size
+and damage, all drawn by one program. The figures show that the path works; they say nothing about
+real specimens.
 
 ## Limits
 
-It was taught about thirty kinds of words: colours, patterns, body plans, parts, sizes, numbers of
+It was taught a small vocabulary: colours, patterns, body plans, parts, sizes, numbers of
 eyespots, the names of the sample taxa. Other words mean nothing to it. Colours are bound to parts
 only as well as the figures above say. Licence: Apache-2.0.
 """
