@@ -32,6 +32,8 @@ class _Place:
     offset: int = 0
     got: int = 0
     """Records of the cell, each counted once."""
+    most: int = 0
+    """Largest count of the cell since it was begun: if it falls, later records moved forward."""
     read: int = 0
     """Records in all."""
 
@@ -40,12 +42,14 @@ class _Place:
         if not cursor:
             return cls()
         path = tuple((str(f), str(v)) for f, v in json.loads(str(cursor["cell"])))
-        return cls(path, int(cursor["offset"]), int(cursor["got"]), int(cursor["read"]))
+        numbers = (int(cursor[name]) for name in ("offset", "got", "most", "read"))
+        return cls(path, *numbers)
 
     @property
     def cursor(self) -> Cursor:
         cell = json.dumps(self.path or ())
-        return {"cell": cell, "offset": self.offset, "got": self.got, "read": self.read}
+        numbers = {"offset": self.offset, "got": self.got, "most": self.most, "read": self.read}
+        return {"cell": cell, **numbers}
 
 
 async def open_gbif(
@@ -143,14 +147,16 @@ class GbifSource:
                 place = _Place.of(page.cursor)
                 if place.offset >= count:
                     break
-            if place.got >= count or (limit is not None and place.read >= limit):
+            if limit is not None and place.read >= limit:
                 return
-            place = replace(place, offset=0)
+            if place.got >= count >= place.most:
+                return
+            place = replace(place, offset=0, most=0)
         self.complete = False
         self.notes = [
             *self.notes,
-            f"GBIF counts {count:,} records of {_shown(cell.path)} but showed {place.got:,}:"
-            " nothing was withdrawn; run the same command again later",
+            f"GBIF counts {count:,} records of {_shown(cell.path)} but showed {place.got:,}, or"
+            " they changed while being read: nothing was withdrawn; run the command again later",
         ]
 
     async def _page(self, answer: Json, place: _Place, seen: set[str]) -> Page:
@@ -169,8 +175,13 @@ class GbifSource:
             else:
                 rejected.append(row)
         new = len(rows) + len(rejected)
-        offset, got, read = place.offset + len(results), place.got + new, place.read + new
-        after = _Place(place.path, offset, got, read)
+        after = replace(
+            place,
+            offset=place.offset + len(results),
+            got=place.got + new,
+            most=max(place.most, as_count(answer.get("count"))),
+            read=place.read + new,
+        )
         names = {row.dataset_key: row.fields.get("datasetName", "") for row in rows}
         datasets = [await self._datasets.get(key, name) for key, name in names.items()]
         if rejected:

@@ -7,8 +7,6 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import aiohttp
-
 from core.errors import InvalidSetting, PortalError
 from core.settings import Settings
 from ingestor.sources.dwca import DwcaSource
@@ -49,9 +47,7 @@ class Download:
         self._portal = portal
         self._base_url = settings.gbif_url
         self._user = settings.gbif_user
-        self._auth = aiohttp.BasicAuth(
-            settings.gbif_user, settings.gbif_password.get_secret_value()
-        )
+        self._password = settings.gbif_password
         self._query = query
         self._poll = poll
         self._folder = settings.home / "archives"
@@ -98,7 +94,9 @@ class Download:
         if self._asked.exists():
             return self._asked.read_text().strip()
         url = f"{self._base_url}/v1/occurrence/download/request"
-        key = (await self._portal.submit(url, self._request(), self._auth)).strip().strip('"')
+        password = self._password.get_secret_value()
+        answer = await self._portal.submit(url, self._request(), self._user, password)
+        key = answer.strip().strip('"')
         if not re.fullmatch(r"[\w-]+", key):
             raise PortalError(f"GBIF answered {key[:80]!r} where it should name the download")
         self._folder.mkdir(parents=True, exist_ok=True)
