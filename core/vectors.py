@@ -14,20 +14,23 @@ from numpy.typing import ArrayLike, NDArray
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.db import facts
+from core.db.conditions import Where
+from core.db.copying import copy_rows
 from core.db.partitions import partition_name
 from core.errors import BadRequest, ModelError, NotFound, VersionNotReady, WrongSpace
+from core.filters import Filters
 from core.versions import Version
 
 Path = Literal["exact", "ivfflat", "hnsw"]
 
+EVERYTHING = Filters()
 EXACT_ROWS = 20_000
 """Below this many vectors comparing with all of them takes under 10 ms: no index is worth it."""
 SPARE = 64
 """Neighbours asked of an index beyond k, as some may be of images that are no longer shown."""
 TOLERANCE = 1e-3
 """How far from 1 a length may be: half precision alone moves it by a few 1e-4."""
-_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER = b"\xff\xff"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +90,14 @@ def combine(parts: Sequence[tuple[QueryVector, float]]) -> QueryVector:
     return unit(versions.pop(), total)
 
 
-async def nearest(conn: AsyncConnection, version: Version, query: QueryVector, k: int) -> Nearest:
-    """The `k` images of `version` most like `query`, among those that can be shown.
+async def nearest(
+    conn: AsyncConnection,
+    version: Version,
+    query: QueryVector,
+    k: int,
+    filters: Filters = EVERYTHING,
+) -> Nearest:
+    """The `k` images of `version` most like `query`, among those that pass and can be shown.
 
     Fewer only where there are fewer. Raises WrongSpace when the query is of another version,
     VersionNotReady when the version is retired. Sets effort parameters for the transaction.
@@ -98,13 +107,13 @@ async def nearest(conn: AsyncConnection, version: Version, query: QueryVector, k
         raise VersionNotReady(f"Embed version {version.embed_version!r} is retired")
     if k < 1:
         raise BadRequest("At least one result must be asked for")
-    if version.index_kind != "exact":
+    if version.index_kind != "exact" and not filters:
         rows = await _estimated_rows(conn, version)
         if rows >= EXACT_ROWS:
             hits = await _nearest_by_index(conn, version, query, k)
             if len(hits) == min(k, rows):
                 return Nearest(hits, _path(version), rows)
-    return await _nearest_exact(conn, version, query, k)
+    return await _nearest_exact(conn, version, query, k, Where(filters))
 
 
 async def stored_vector(conn: AsyncConnection, version: Version, image_id: UUID) -> QueryVector:
@@ -139,30 +148,31 @@ async def copy_vectors(
     incoming = f"incoming_{table}"
     await conn.execute(text(f"DROP TABLE IF EXISTS pg_temp.{incoming}"))
     await conn.execute(
-        text(f"CREATE TEMP TABLE {incoming} (LIKE {table} INCLUDING STORAGE) ON COMMIT DROP")
+        text(
+            f"CREATE TEMP TABLE {incoming} (version_id smallint, image_id uuid, vector halfvec)"
+            " ON COMMIT DROP"
+        )
     )
+    await conn.execute(text(f"ALTER TABLE {incoming} ALTER vector SET STORAGE PLAIN"))
     driver = (await conn.get_raw_connection()).driver_connection
     assert driver is not None
     columns = "version_id, image_id, vector"
     statement = f"COPY pg_temp.{incoming} ({columns}) FROM STDIN (FORMAT BINARY)"
     async with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        await copy.write(_copy_rows(version.id, image_ids, vectors))
-    stored = await conn.execute(
-        text(
-            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM pg_temp.{incoming}"
-            " ON CONFLICT DO NOTHING"
-        )
-    )
+        await copy.write(copy_rows(version.id, image_ids, vectors))
+    await facts.settle(conn, changing=False)
+    stored = await conn.execute(text(facts.insert_statement(table, f"pg_temp.{incoming}")))
     return stored.rowcount
 
 
 async def _nearest_exact(
-    conn: AsyncConnection, version: Version, query: QueryVector, k: int
+    conn: AsyncConnection, version: Version, query: QueryVector, k: int, where: Where
 ) -> Nearest:
-    rows = (await conn.execute(text(exact_statement(version, k)), _binds(query))).all()
+    binds = _binds(query) | where.binds
+    rows = (await conn.execute(text(exact_statement(version, k, where.sql)), binds)).all()
     if not rows or len(rows) < min(k, rows[0].candidates):  # too many that cannot be shown
-        statement = text(exact_statement(version, k, spare=None))
-        rows = (await conn.execute(statement, _binds(query))).all()
+        statement = text(exact_statement(version, k, where.sql, spare=None))
+        rows = (await conn.execute(statement, binds)).all()
     return Nearest(_hits(rows), "exact", int(rows[0].candidates) if rows else 0)
 
 
@@ -175,8 +185,10 @@ async def _nearest_by_index(
     return _hits((await conn.execute(text(index_statement(version, k)), _binds(query))).all())
 
 
-def exact_statement(version: Version, k: int, spare: int | None = SPARE) -> str:
-    """Compare with every vector; the `+ 0` keeps an approximate index out of it.
+def exact_statement(
+    version: Version, k: int, where: str = "true", spare: int | None = SPARE
+) -> str:
+    """Compare with every vector that passes `where`; the `+ 0` keeps an index out of it.
 
     Which images can be shown is asked of the best `k + spare` only (None: of all), as a join with
     every image would cost more than the comparisons do.
@@ -185,7 +197,7 @@ def exact_statement(version: Version, k: int, spare: int | None = SPARE) -> str:
     return (
         "WITH scored AS MATERIALIZED ("
         " SELECT image_id, (vector <=> CAST(:query AS halfvec)) + 0 AS distance"
-        f" FROM {partition_name(version.id)}),"
+        f" FROM {partition_name(version.id)} e WHERE {where}),"
         f" best AS (SELECT image_id, distance FROM scored{limit})"
         " SELECT best.image_id, best.distance, (SELECT count(*) FROM scored) AS candidates"
         " FROM best JOIN image i ON i.id = best.image_id WHERE i.state = 'ok'"
@@ -259,22 +271,6 @@ def _check_batch(version: Version, image_ids: Sequence[UUID], vectors: NDArray[n
             f"{wrong} of {len(lengths)} vectors are not finite and of length 1;"
             " the encoder is broken or does not normalise"
         )
-
-
-def _copy_rows(version_id: int, image_ids: Sequence[UUID], vectors: NDArray[np.float32]) -> bytes:
-    """Rows in PostgreSQL's binary COPY format: each field is its length, then its bytes.
-
-    A halfvec is its dimension and a zero, two bytes each, then half floats; all big-endian.
-    """
-    count, dim = vectors.shape
-    layout: list[tuple[Any, ...]] = [("fields", ">i2"), ("version_length", ">i4")]
-    layout += [("version", ">i2"), ("id_length", ">i4"), ("id", "V16"), ("length", ">i4")]
-    layout += [("dim", ">i2"), ("unused", ">i2"), ("vector", ">f2", (dim,))]
-    rows = np.zeros(count, dtype=np.dtype(layout))
-    rows["fields"], rows["version_length"], rows["version"] = 3, 2, version_id
-    rows["id_length"], rows["id"] = 16, np.frombuffer(b"".join(i.bytes for i in image_ids), "V16")
-    rows["length"], rows["dim"], rows["vector"] = 4 + 2 * dim, dim, vectors
-    return _HEADER + rows.tobytes() + _TRAILER
 
 
 def _binds(query: QueryVector) -> dict[str, str]:

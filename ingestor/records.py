@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Table, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.db import tables
+from core.db import facts, tables
 from ingestor.interpret import Batch, Columns
 from ingestor.upsert import statement, upsert
 
@@ -19,7 +19,7 @@ _FETCHED |= {"retry_at", "lease_until"}
 
 
 def _columns(table: Table, without: set[str]) -> list[str]:
-    return [c.name for c in table.columns if c.name not in without]
+    return [c.name for c in table.columns if c.computed is None and c.name not in without]
 
 
 _DATASETS = statement(
@@ -84,7 +84,9 @@ async def write_batch(connection: AsyncConnection, batch: Batch, job: UUID) -> C
     images = [row for _, row in sorted(batch.images.items())]
     counts["images_new"], _ = await upsert(connection, _IMAGES, images)
     counts["images_linked"] = len(batch.links)
+    before = await _images_of(connection, list(batch.records))
     await _link(connection, batch)
+    await facts.refresh(connection, sorted(before | set(batch.images)))
     rejected = [row | {"job_id": job} for _, row in sorted(batch.rejections.items())]
     await upsert(connection, _REJECTIONS, rejected)
     counts.update(f"rejected: {in_general(str(row['reason']))}" for row in rejected)
@@ -94,6 +96,12 @@ async def write_batch(connection: AsyncConnection, batch: Batch, job: UUID) -> C
 def in_general(reason: str) -> str:
     """Return the reason without what is particular to one row, for counting."""
     return re.sub(r"\d[\d,.]*", "…", reason.split(": ")[0])
+
+
+async def _images_of(connection: AsyncConnection, records: Sequence[UUID]) -> set[UUID]:
+    links = tables.record_image
+    found = await connection.scalars(select(links.c.image_id).where(links.c.record_id.in_(records)))
+    return set(found)
 
 
 async def _known(connection: AsyncConnection, batch: Batch) -> Mapping[UUID, str]:
@@ -140,11 +148,13 @@ async def withdraw_unseen(connection: AsyncConnection, job: UUID) -> int:
             "  AND earlier.args->>'source' = this.args->>'source'"
             "  AND earlier.args->>'key' = this.args->>'key'"
             "  AND last_seen BETWEEN earlier.started_at"
-            "   AND coalesce(earlier.finished_at, earlier.updated_at))"
+            "   AND coalesce(earlier.finished_at, earlier.updated_at)) RETURNING record.id"
         ),
         {"job": job},
     )
-    return result.rowcount
+    withdrawn = list(result.scalars())
+    await facts.refresh(connection, sorted(await _images_of(connection, withdrawn)))
+    return len(withdrawn)
 
 
 async def forget_old_rejections(connection: AsyncConnection, job: UUID) -> None:

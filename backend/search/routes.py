@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile as FormFile
 
 from backend.deps import Served, Timed
+from backend.filters import MULTIPLE
 from backend.search import seed, service
 from backend.search.schemas import (
     SearchForm,
@@ -60,9 +61,11 @@ async def _read(request: Request) -> tuple[SearchRequest, bytes | None]:
         return _validated(await _json(request)), None
     if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
         raise BadRequest("Send a form (multipart/form-data) or JSON (application/json)")
-    async with request.form(max_files=1, max_fields=20) as form:
-        fields: dict[str, Any] = dict(form)
-        if len(fields) < len(form.multi_items()):
+    async with request.form(max_files=1, max_fields=100) as form:
+        fields: dict[str, Any] = {
+            name: form.getlist(name) if name in MULTIPLE else form[name] for name in form
+        }
+        if any(len(form.getlist(name)) > 1 for name in form if name not in MULTIPLE):
             raise BadRequest("A field is given twice; send a picture or the id of an uploaded one")
         picture = fields.get("image")
         file = await picture.read() if isinstance(picture, FormFile) else None

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
+from backend.filters import FilterParams
 from backend.images.schemas import Image
 from backend.records.schemas import RecordSummary
 from backend.schemas import Shown
@@ -24,7 +25,7 @@ UploadId = Annotated[Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None, _Bl
 VersionName = Annotated[AskedVersion | None, _Blank]
 
 
-class SearchParams(Shown):
+class SearchParams(FilterParams):
     """A query by words, by an uploaded picture, by a picture of the museum, or by several."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -70,6 +71,8 @@ class QueryEcho(Shown):
     like: UUID | None
     image_weight: float
     limit: int
+    filters: dict[str, list[str]]
+    """The conditions as understood: keys and values as they would stand in the address."""
 
 
 class Hit(Shown):
@@ -102,7 +105,7 @@ class SearchResponse(Shown):
     query: QueryEcho
     embed_version: VersionRef
     total: int
-    """Images that could have been found in this version."""
+    """Images that could have been found in this version: all that pass the filters."""
     hits: list[Hit]
     path: Literal["exact", "ivfflat", "hnsw"]
     """How the nearest were found; all but exact may miss some."""

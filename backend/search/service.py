@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend import filters
 from backend.deps import Services
 from backend.images import service as pictures
 from backend.records import service as records
@@ -21,6 +22,7 @@ from backend.uploads import service as uploads
 from backend.versions import service as version_service
 from core import images, vectors, versions
 from core.errors import BadRequest, VersionNotReady, WrongSpace
+from core.filters import Filters
 from core.vectors import QueryVector
 from core.versions import Version
 
@@ -41,6 +43,7 @@ class Outcome:
     ranked: list[Ranked]
     total: int
     path: vectors.Path
+    filters: Filters
 
 
 async def search(
@@ -49,6 +52,7 @@ async def search(
     """Find the images nearest to `asked`, and to the picture in `file` where one is given."""
     if not (asked.q or asked.image or asked.like or asked.vector or file):
         raise BadRequest("Say what to look for: words (q), a picture (image) or like=<image id>")
+    conditions = filters.decode(asked)
     async with services.reading() as conn:
         version = await versions.get(conn, asked.embed_version)
         if version.state != "ready":
@@ -59,7 +63,7 @@ async def search(
     # No connection is held while the model works.
     query = await _query(services, version, asked, file, stored, timing)
     async with services.reading() as conn:
-        return await _nearest(conn, version, query, asked.limit, timing)
+        return await _nearest(conn, version, query, asked.limit, conditions, timing)
 
 
 def _why_not(version: Version) -> str:
@@ -126,25 +130,33 @@ async def _query(
 
 
 async def _nearest(
-    conn: AsyncConnection, version: Version, query: QueryVector, limit: int, timing: Timing
+    conn: AsyncConnection,
+    version: Version,
+    query: QueryVector,
+    limit: int,
+    conditions: Filters,
+    timing: Timing,
 ) -> Outcome:
     """The `limit` nearest that may be shown: images of withdrawn records are passed over."""
     k = limit
     while True:
         with timing.stage("search"):
-            nearest = await vectors.nearest(conn, version, query, k)
+            nearest = await vectors.nearest(conn, version, query, k, conditions)
         with timing.stage("rows"):
             shown = await queries.found(conn, [hit.image_id for hit in nearest.hits])
         ranked = [Ranked(h.score, shown[h.image_id]) for h in nearest.hits if h.image_id in shown]
         if len(ranked) >= limit or len(nearest.hits) < k:
-            return Outcome(version, ranked[:limit], nearest.rows, nearest.path)
+            return Outcome(version, ranked[:limit], nearest.rows, nearest.path, conditions)
         k *= 4
 
 
 def response(asked: SearchRequest, outcome: Outcome, timing: Timing) -> SearchResponse:
     """An outcome as the API shows it."""
     return SearchResponse(
-        query=QueryEcho(**asked.model_dump(include=set(QueryEcho.model_fields))),
+        query=QueryEcho(
+            **asked.model_dump(include=set(QueryEcho.model_fields)),
+            filters=filters.encode(outcome.filters),
+        ),
         embed_version=version_service.ref(outcome.version),
         total=outcome.total,
         hits=[_hit(rank, ranked) for rank, ranked in enumerate(outcome.ranked, start=1)],

@@ -231,7 +231,17 @@ embedding = Table(
     Column("version_id", SmallInteger, ForeignKey("embed_version.id"), nullable=False),
     Column("image_id", Uuid, ForeignKey("image.id"), nullable=False),
     Column("vector", HALFVEC(), nullable=False),  # unit length; each partition fixes the dimension
+    # what filters need, where the scan can use it: core/db/facts.py
+    Column("facets", ARRAY(BigInteger), nullable=False, server_default="{}"),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("date_start", Date),
+    Column("date_end", Date),
+    Column("months", SmallInteger),  # a bit each, January the lowest
     PrimaryKeyConstraint("version_id", "image_id"),
+    Index("ix_embedding_facets", "facets", postgresql_using="gin"),
+    Index("ix_embedding_latitude_longitude", "latitude", "longitude"),
+    Index("ix_embedding_date_start", "date_start"),
     postgresql_partition_by="LIST (version_id)",
 )
 

@@ -177,6 +177,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 KEYS = ["q", "image", "like", "image_weight", "embed_version", "limit", "vector", "vector_version"]
+KEYS += ["taxon", "bbox", "date", "month", "coordinates", "text"]
 
 
 @settings(

@@ -37,6 +37,7 @@ async def test_by_words(client, museum):
     body = answer.json()
     assert body["query"] == {
         "q": "a white butterfly", "image": None, "like": None, "image_weight": 0.5, "limit": 5,
+        "filters": {},
     }  # fmt: skip
     assert body["embed_version"]["embed_version"] == "tiny"
     assert body["embed_version"]["dim"] == 48
@@ -190,6 +191,11 @@ async def test_a_vector_of_ones_own(client, museum):
         ({"q": "a", "image_weight": 1.5}, 400, "bad-request"),
         ({"q": "a", "image_weight": "nan"}, 400, "bad-request"),
         ({"q": "a", "colour": "red"}, 400, "bad-request"),
+        ({"q": "a", "month": "13"}, 400, "bad-request"),
+        ({"q": "a", "bbox": "1,2"}, 400, "bad-request"),
+        ({"q": "a", "taxon": "tribe:x"}, 400, "bad-request"),
+        ({"q": "a", "coordinates": "perhaps"}, 400, "bad-request"),
+        ({"taxon": "Papilio"}, 400, "bad-request"),
         ({"q": "a" * 1001}, 400, "bad-request"),
         ({"like": "not-an-id"}, 400, "bad-request"),
         ({"like": str(named("nothing"))}, 404, "not-found"),
@@ -289,6 +295,39 @@ async def test_many_at_once_answer_as_one_by_one(client):
     alone = [ids(await client.get(SEARCH, params={"q": q})) for q in words[:4]]
     together = await asyncio.gather(*(client.get(SEARCH, params={"q": q}) for q in words))
     assert [ids(answer) for answer in together][:4] == alone
+
+
+FILTERED = [
+    ({"taxon": "Papilio rubra"}, {1, 4, 7}),
+    ({"taxon": ["Papilio", "-species:Papilio alba"]}, {1, 4, 7}),
+    ({"taxon": "-Papilionidae"}, {10}),
+    ({"country": "Costa Rica", "year": "1929", "coordinates": "true", "text": "SWALLOW"},
+     {0, 3, 6, 11}),
+    ({"bbox": "-85,9,-84,10", "institution": "bcm", "licence": "-CC-BY-NC-4.0"}, set(range(9))),
+    ({"month": "6"}, set()),
+    ({"view": "dorsal", "date": "1930,"}, set()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("filters", "wanted"), FILTERED)
+async def test_only_what_passes_the_filters(client, museum, filters, wanted):
+    asked = {"q": "wings", "limit": 50}
+    many = {"files": {"image": ("a.jpg", museum.pictures[named("image 1")])}}
+    for answer in (
+        await client.get(SEARCH, params=asked | filters),
+        await client.post(SEARCH, json=asked | filters),
+        await client.post(SEARCH, data=asked | filters),
+        await client.post(SEARCH, data=asked | filters, **many),
+    ):
+        assert set(ids(answer)) == {named(f"image {n}") for n in wanted}
+        assert 0 <= answer.json()["total"] - len(wanted) <= 1  # image 9, of a withdrawn record
+        echo = answer.json()["query"]["filters"]
+        again = await client.get(SEARCH, params=asked | echo)
+        assert (
+            again.json()["hits"]
+            == (await client.get(SEARCH, params=asked | filters)).json()["hits"]
+        )
+        assert again.json()["query"]["filters"] == echo
 
 
 async def test_the_predecessors_form(client, museum):

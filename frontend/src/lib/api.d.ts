@@ -470,6 +470,13 @@ export interface components {
             image_weight: number;
             /** Limit */
             limit: number;
+            /**
+             * Filters
+             * @description The conditions as understood: keys and values as they would stand in the address.
+             */
+            filters: {
+                [key: string]: string[];
+            };
         };
         /**
          * Rank
@@ -651,7 +658,7 @@ export interface components {
             embed_version: components["schemas"]["VersionRef"];
             /**
              * Total
-             * @description Images that could have been found in this version.
+             * @description Images that could have been found in this version: all that pass the filters.
              */
             total: number;
             /** Hits */
@@ -873,6 +880,106 @@ export interface components {
          */
         SearchRequest: {
             /**
+             * Taxon
+             * @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`.
+             * @default []
+             */
+            taxon: string[];
+            /**
+             * Dataset
+             * @description Id of a dataset.
+             * @default []
+             */
+            dataset: string[];
+            /**
+             * Institution
+             * @description Institution code.
+             * @default []
+             */
+            institution: string[];
+            /**
+             * Collection
+             * @description Collection code.
+             * @default []
+             */
+            collection: string[];
+            /**
+             * Country
+             * @description ISO code or name of a country.
+             * @default []
+             */
+            country: string[];
+            /**
+             * Bbox
+             * @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes.
+             * @default []
+             */
+            bbox: string[];
+            /**
+             * Date
+             * @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes.
+             * @default []
+             */
+            date: string[];
+            /**
+             * Year
+             * @description Another name of `date`.
+             * @default []
+             */
+            year: string[];
+            /**
+             * Month
+             * @description Months 1 to 12, several as `6,7`.
+             * @default []
+             */
+            month: string[];
+            /**
+             * Basis
+             * @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, …
+             * @default []
+             */
+            basis: string[];
+            /**
+             * Type Status
+             * @description `holotype`, `paratype`, …
+             * @default []
+             */
+            type_status: string[];
+            /**
+             * Sex
+             * @default []
+             */
+            sex: string[];
+            /**
+             * Life Stage
+             * @default []
+             */
+            life_stage: string[];
+            /**
+             * View
+             * @description What the image shows: `dorsal`, `ventral`, `label`, …
+             * @default []
+             */
+            view: string[];
+            /**
+             * Licence
+             * @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, …
+             * @default []
+             */
+            licence: string[];
+            /**
+             * Text
+             * @description Contained in name, locality or collector; every one of several must be.
+             * @default []
+             */
+            text: string[];
+            /**
+             * Coordinates
+             * @description `true`: only with coordinates; `false`: only without.
+             * @default null
+             */
+            coordinates: string | null;
+            /**
              * Q
              * @description Words describing what to look for.
              * @default null
@@ -926,6 +1033,106 @@ export interface components {
          */
         SearchForm: {
             /**
+             * Taxon
+             * @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`.
+             * @default []
+             */
+            taxon: string[];
+            /**
+             * Dataset
+             * @description Id of a dataset.
+             * @default []
+             */
+            dataset: string[];
+            /**
+             * Institution
+             * @description Institution code.
+             * @default []
+             */
+            institution: string[];
+            /**
+             * Collection
+             * @description Collection code.
+             * @default []
+             */
+            collection: string[];
+            /**
+             * Country
+             * @description ISO code or name of a country.
+             * @default []
+             */
+            country: string[];
+            /**
+             * Bbox
+             * @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes.
+             * @default []
+             */
+            bbox: string[];
+            /**
+             * Date
+             * @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes.
+             * @default []
+             */
+            date: string[];
+            /**
+             * Year
+             * @description Another name of `date`.
+             * @default []
+             */
+            year: string[];
+            /**
+             * Month
+             * @description Months 1 to 12, several as `6,7`.
+             * @default []
+             */
+            month: string[];
+            /**
+             * Basis
+             * @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, …
+             * @default []
+             */
+            basis: string[];
+            /**
+             * Type Status
+             * @description `holotype`, `paratype`, …
+             * @default []
+             */
+            type_status: string[];
+            /**
+             * Sex
+             * @default []
+             */
+            sex: string[];
+            /**
+             * Life Stage
+             * @default []
+             */
+            life_stage: string[];
+            /**
+             * View
+             * @description What the image shows: `dorsal`, `ventral`, `label`, …
+             * @default []
+             */
+            view: string[];
+            /**
+             * Licence
+             * @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, …
+             * @default []
+             */
+            licence: string[];
+            /**
+             * Text
+             * @description Contained in name, locality or collector; every one of several must be.
+             * @default []
+             */
+            text: string[];
+            /**
+             * Coordinates
+             * @description `true`: only with coordinates; `false`: only without.
+             * @default null
+             */
+            coordinates: string | null;
+            /**
              * Q
              * @description Words describing what to look for.
              * @default null
@@ -973,6 +1180,38 @@ export interface operations {
     search: {
         parameters: {
             query?: {
+                /** @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`. */
+                taxon?: string[];
+                /** @description Id of a dataset. */
+                dataset?: string[];
+                /** @description Institution code. */
+                institution?: string[];
+                /** @description Collection code. */
+                collection?: string[];
+                /** @description ISO code or name of a country. */
+                country?: string[];
+                /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
+                bbox?: string[];
+                /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
+                date?: string[];
+                /** @description Another name of `date`. */
+                year?: string[];
+                /** @description Months 1 to 12, several as `6,7`. */
+                month?: string[];
+                /** @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, … */
+                basis?: string[];
+                /** @description `holotype`, `paratype`, … */
+                type_status?: string[];
+                sex?: string[];
+                life_stage?: string[];
+                /** @description What the image shows: `dorsal`, `ventral`, `label`, … */
+                view?: string[];
+                /** @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, … */
+                licence?: string[];
+                /** @description Contained in name, locality or collector; every one of several must be. */
+                text?: string[];
+                /** @description `true`: only with coordinates; `false`: only without. */
+                coordinates?: string | null;
                 /** @description Words describing what to look for. */
                 q?: string | null;
                 /** @description Id of an uploaded picture. */

@@ -1,0 +1,116 @@
+"""What filters need of an image, kept beside its vectors, where the scan can use it.
+
+`facets` is the set of hashes of facts ("country:br", "family:nymphalidae") of all current records
+of the image; its place and date are those of its first, by id. A join with `record` instead took
+three times as long (docs/decisions/0005-facts.md). Every writer of records calls `refresh`.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.db.partitions import partition_name
+from core.db.tables import RANKS, embed_version
+
+COLUMNS = ("facets", "latitude", "longitude", "date_start", "date_end", "months")
+LOCK = 0x66616374  # "fact": shared by who stores vectors, exclusive for who changes records
+
+_OF_RECORD = {rank: f"r.{rank}" if rank != "order" else 'r."order"' for rank in RANKS} | {
+    "name": "r.canonical_name",
+    "dataset": "r.dataset_id::text",
+    "institution": "r.institution_code",
+    "collection": "r.collection_code",
+    "country": "coalesce(r.country_code, r.country)",
+    "basis": "r.basis_of_record",
+    "sex": "r.sex",
+    "life_stage": "r.life_stage",
+}
+
+
+def _pairs(values: dict[str, str]) -> str:
+    return ", ".join(f"('{kind}', {value})" for kind, value in values.items())
+
+
+_LINKED = "record_image ri JOIN record r ON r.id = ri.record_id"
+_CURRENT = "ri.image_id = i.id AND r.withdrawn_at IS NULL"
+_IMAGE = {"view": "i.view", "licence": "i.licence", "dataset": "i.dataset_id::text"}
+# months: one bit each, January the lowest; a span past December goes on at January.
+FACTS = f"""
+SELECT i.id AS image_id,
+  ARRAY(
+    SELECT DISTINCT hashtextextended(lower(kind || ':' || value), 0) FROM (
+      SELECT * FROM (VALUES {_pairs(_IMAGE)}) AS of_image(kind, value)
+      UNION ALL
+      SELECT fact.* FROM {_LINKED}
+        CROSS JOIN LATERAL (VALUES {_pairs(_OF_RECORD)}) AS fact(kind, value) WHERE {_CURRENT}
+      UNION ALL
+      SELECT 'type_status', word FROM {_LINKED}
+        CROSS JOIN LATERAL regexp_split_to_table(r.type_status, '[^A-Za-z]+') AS word
+        WHERE {_CURRENT}
+    ) AS facts(kind, value) WHERE value <> '' ORDER BY 1
+  ) AS facets,
+  first.decimal_latitude AS latitude, first.decimal_longitude AS longitude,
+  first.event_start AS date_start, first.event_end AS date_end,
+  ((first.spanned & 4095) | (first.spanned >> 12))::smallint AS months
+FROM image i LEFT JOIN LATERAL (
+  SELECT r.decimal_latitude, r.decimal_longitude, r.event_start, r.event_end,
+    ((1 << greatest(1, least(12, 1
+      + (extract(year FROM r.event_end) - extract(year FROM r.event_start)) * 12
+      + extract(month FROM r.event_end) - extract(month FROM r.event_start)))::int) - 1)
+      << (extract(month FROM r.event_start)::int - 1) AS spanned
+  FROM {_LINKED} WHERE {_CURRENT} ORDER BY r.id LIMIT 1
+) AS first ON true
+"""
+_LISTED = ", ".join(COLUMNS)
+_ASSIGNED = ", ".join(f"{column} = fact.{column}" for column in COLUMNS)
+
+
+def insert_statement(partition: str, incoming: str) -> str:
+    """Move rows (version_id, image_id, vector) of `incoming` into `partition`, with their facts."""
+    return (
+        f"INSERT INTO {partition} (version_id, image_id, vector, {_LISTED})"
+        f" SELECT new.version_id, new.image_id, new.vector, {_LISTED}"
+        f" FROM {incoming} new JOIN ({FACTS}) AS fact USING (image_id)"
+        " ON CONFLICT DO NOTHING"
+    )
+
+
+async def settle(conn: AsyncConnection, *, changing: bool) -> None:
+    """Wait until nobody else stores vectors (or, unless `changing`, changes records) meanwhile.
+
+    Lasts to the end of the transaction. Without it a record changed just now could miss vectors
+    stored just now.
+    """
+    kind = "" if changing else "_shared"
+    await conn.execute(text(f"SELECT pg_advisory_xact_lock{kind}(:key)"), {"key": LOCK})
+
+
+async def refresh(conn: AsyncConnection, image_ids: Sequence[UUID]) -> int:
+    """Bring the facts beside the vectors of these images up to date, in every version.
+
+    To be called after their records, links or own columns changed, in the same transaction.
+    Returns how many rows differed.
+    """
+    if not image_ids:
+        return 0
+    await settle(conn, changing=True)
+    searched = select(embed_version.c.id).where(embed_version.c.state != "retired")
+    changed = 0
+    for version_id in (await conn.scalars(searched.order_by(embed_version.c.id))).all():
+        stored = await conn.execute(
+            text(
+                f"UPDATE {partition_name(version_id)} AS e SET {_ASSIGNED}"
+                f" FROM ({FACTS} WHERE i.id = ANY(:ids)) AS fact"
+                f" WHERE e.version_id = {int(version_id)} AND e.image_id = fact.image_id"
+                f" AND ({_prefixed('e')}) IS DISTINCT FROM ({_prefixed('fact')})"
+            ),
+            {"ids": list(image_ids)},
+        )
+        changed += stored.rowcount
+    return changed
+
+
+def _prefixed(alias: str) -> str:
+    return ", ".join(f"{alias}.{column}" for column in COLUMNS)
