@@ -90,6 +90,7 @@ export const strings = {
     unnamed: "Unidentified",
     noRecord: "Image without a record",
     noCopy: "Shown only at its source",
+    noPicture: "No readable picture",
     open: "opens the source",
   },
   score: {
