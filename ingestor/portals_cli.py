@@ -82,7 +82,7 @@ def gbif(
         )
         _refuse_everything(query)
         if download:
-            await _downloaded(engine, settings, portal, query, limit)
+            await _downloaded(engine, settings, portal, query, rendition, limit)
         else:
             await _searched(engine, settings, portal, query, rendition, limit)
 
@@ -159,14 +159,22 @@ async def _searched(
 
 
 async def _downloaded(
-    engine: AsyncEngine, settings: Settings, portal: Portal, query: GbifQuery, limit: int | None
+    engine: AsyncEngine,
+    settings: Settings,
+    portal: Portal,
+    query: GbifQuery,
+    rendition: Rendition,
+    limit: int | None,
 ) -> None:
+    if rendition == "cache":  # it needs the key of each record, which the archive's media lack
+        raise InvalidSetting("--rendition cache works only without --download")
     for note in query.notes:
         notes.print(note, markup=False)
     download = Download(portal, settings, query)
     path = await download.fetch(lambda said: notes.print(f"GBIF: {said}", markup=False))
     unpacked = settings.home.resolve() / "archives"
-    with GbifDownload(path, unpacked, query, settings.gbif_url) as source:
+    small = rendition == "small"
+    with GbifDownload(path, unpacked, query, settings.gbif_url, small=small) as source:
         await read(engine, source, limit)
     download.used()
     if download.doi:

@@ -11,6 +11,7 @@ from core.errors import InvalidSetting, PortalError
 from core.settings import Settings
 from ingestor.sources.dwca import DwcaSource
 from ingestor.sources.gbif_query import GbifQuery
+from ingestor.sources.iiif_image import smaller
 from ingestor.sources.portal import Json, Portal, as_text
 
 POLL = 60.0
@@ -26,10 +27,25 @@ class GbifDownload(DwcaSource):
 
     name = "gbif"
 
-    def __init__(self, path: Path, unpacked: Path, query: GbifQuery, base_url: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        unpacked: Path,
+        query: GbifQuery,
+        base_url: str,
+        *,
+        small: bool = True,
+    ) -> None:
+        """Open the archive; `small`: fetch IIIF images at 1024 pixels."""
         super().__init__(path, unpacked)
+        self._small = small
         self.key = f"{base_url} download {query.text}"
         self.label = f"GBIF download ({query.text})"
+
+    def locate(self, identifier: str) -> str:
+        """Return where the image can be fetched, as the search does; RejectedRow."""
+        small = smaller(identifier) if self._small else None
+        return small or super().locate(identifier)
 
 
 class Download:

@@ -319,6 +319,7 @@ async def test_a_download_gives_the_very_records_of_the_search(
     assert ids <= {row[0] for row in after["records"]}
     assert {row[:2] for row in links} <= {row[:2] for row in after["links"]}
     assert receipt.changed == len(ids)
+    assert {row[3] for row in after["images"]} == {row[2] for row in after["images"]}
     assert [line.rpartition(" ")[2] for line in told[1:]] == ["preparing", "running", "succeeded"]
     assert download.doi == "10.15468/dl.sample"
     assert server.portals.gbif.requested[0]["format"] == "DWCA"
@@ -341,3 +342,15 @@ async def test_a_download_needs_an_account(server, portal):
     query = await make_query(portal, server.url, taxa=("Animalia",))
     with pytest.raises(InvalidSetting, match="BIOCOSMOS_GBIF_USER"):
         Download(portal, Settings(gbif_url=server.url), query)
+
+
+async def test_renditions_of_a_download_are_those_of_the_search(server, portal, tmp_path, engine):
+    whole = f"{server.url}/iiif/2/00001-dorsal.jpg/full/full/0/default.jpg"
+    occurrence = server.portals.gbif.occurrences[0]
+    occurrence |= {"media": [{"type": "StillImage", "identifier": whole}], "extensions": {}}
+    query = "SELECT fetch_url FROM image WHERE identifier LIKE '%/iiif/%'"
+    small = whole.replace("/full/full/", "/full/!1024,1024/")
+    await ingest(engine, await opened(server, portal))
+    assert await value(engine, query) == small
+    await downloaded(server, portal, tmp_path, engine)
+    assert await value(engine, query) == small
