@@ -17,12 +17,13 @@ BioCosmosError                       500  a fault of ours
 ├── RejectedRow                      -    one row cannot be kept; recorded, never fatal
 ├── FetchError                       -    an image could not be fetched; carries the state to set
 ├── ModelError                       500  a model or its weights could not really be loaded
+├── TrainingError                    500  a training run cannot go on as it is set
 └── Unavailable                      503  the database or an encoder cannot be reached just now
     ├── DatabaseBusy                 503  another process owns the embedded database
     └── PortalError                  503  a portal gave no usable answer; a later run goes on there
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class BioCosmosError(Exception):
@@ -147,11 +148,25 @@ class FetchError(BioCosmosError):
     slug = "fetch"
     title = "The image could not be fetched"
 
-    def __init__(self, detail: str, *, state: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        state: str,
+        retry_after: float | None = None,
+        tries: int = 10,
+        then: str = "blocked",
+        host: Literal["fine", "trouble", "refused"] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.state = state
         self.retry_after = retry_after
-        """Seconds the host asked us to wait, where it said so."""
+        """Seconds to wait, where the host said so or we know."""
+        self.tries = tries
+        """Attempts at the image after which `retry` becomes the state `then`."""
+        self.then = then
+        self.host = host or ("trouble" if state == "retry" else "fine")
+        """What it says of the host: refused means that it turned us away altogether."""
 
 
 class ModelError(BioCosmosError):
@@ -159,6 +174,13 @@ class ModelError(BioCosmosError):
 
     slug = "model"
     title = "The model could not be loaded"
+
+
+class TrainingError(BioCosmosError):
+    """A training run cannot go on as it is set; the message names what to change."""
+
+    slug = "training"
+    title = "The training run cannot go on"
 
 
 class Unavailable(BioCosmosError):

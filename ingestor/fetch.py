@@ -1,32 +1,31 @@
-"""Gets the bytes of an image from a file, an archive or another host, politely."""
+"""Gets the bytes of an image from another host: one request a turn, redirects included."""
 
-import asyncio
-import datetime
-import email.utils
 import importlib.metadata
 import ipaddress
-import threading
-import time
-import zipfile
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from types import TracebackType
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 import aiohttp
 
 from core.errors import FetchError, InvalidSetting
 from core.settings import Settings
+from ingestor import answers
+from ingestor.answers import retry_after
+from ingestor.hosts import Hosts, Turn, name_of
+from ingestor.robots import AGENT, FORBIDDEN, Robots
 
-CONNECTIONS = 2
-"""At once to one host."""
-PATIENCE = 20.0
-"""Seconds we wait for a host that asked us to; for longer the image is put off."""
+__all__ = ["REDIRECTS", "Fetcher", "is_loopback", "require_contact", "retry_after", "session"]
+
 REDIRECTS = 5
 _TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=15, sock_read=30)
-_BLOCKED = {401, 402, 403, 407, 451}
-_GONE = {404, 410}
-_LATER = {408, 425, 429}
-_HIGHEST_WAIT = 86400.0
+_MOVED = {301, 302, 303, 307, 308}
+_ROBOTS_BYTES = 5_000_000
+
+Read = Callable[[aiohttp.ClientResponse], Awaitable[bytes]]
+"""Returns what is wanted of an answer; FetchError says why there is none."""
 
 
 def is_loopback(url: str) -> bool:
@@ -44,7 +43,7 @@ def user_agent(contact: str | None) -> str:
         version = importlib.metadata.version("biocosmos")
     except importlib.metadata.PackageNotFoundError:  # run from a checkout
         version = "0"
-    return f"BioCosmos/{version}" + (f" (+{contact})" if contact else "")
+    return f"{AGENT}/{version}" + (f" (+{contact})" if contact else "")
 
 
 def require_contact(settings: Settings) -> None:
@@ -63,16 +62,29 @@ def session(settings: Settings) -> aiohttp.ClientSession:
 
 
 class Fetcher:
-    """Fetches bytes; use as an async context manager. One host gets `rate` requests a second."""
+    """Fetches bytes by the leave of `hosts`; use as an async context manager."""
 
-    def __init__(self, settings: Settings, rate: float) -> None:
+    def __init__(self, settings: Settings, hosts: Hosts) -> None:
         self._settings = settings
-        self._rate = rate
-        self._hosts: dict[str, _Host] = {}
-        self._archives = _Archives()
+        self._hosts = hosts
+        self._robots = Robots(hosts.engine, self._ask_robots)
 
     async def __aenter__(self) -> "Fetcher":
-        self._session = session(self._settings)
+        manners = self._hosts.manners
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),  # `Hosts` counts them
+            headers={
+                "User-Agent": user_agent(self._settings.contact),
+                "Accept-Encoding": "identity",  # pictures are packed already
+            },
+            timeout=aiohttp.ClientTimeout(
+                total=manners.total, sock_connect=manners.connect, sock_read=manners.read
+            ),
+            auto_decompress=False,  # `answers.body` does it within bounds
+        )
+        # aiohttp sends a request a second time where the host closes an idle connection; nobody
+        # gave leave for that one.
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(
@@ -82,155 +94,126 @@ class Fetcher:
         trace: TracebackType | None,
     ) -> None:
         await self._session.close()
-        self._archives.close()
 
-    async def fetch(self, url: str) -> bytes:
-        """Return the bytes at a file:, zip: or http(s): URL.
+    async def fetch(self, url: str, turn: Turn | None = None) -> bytes:
+        """Return the bytes at a link; `turn`, where given, is in hand, and a slot of its host.
 
         FetchError carries the image state that follows: retry, gone, blocked or invalid, or
         pending where the host is to be left in peace and was not asked at all.
         """
-        most = self._settings.max_image_bytes
-        if url.startswith("file:"):
-            return await asyncio.to_thread(_read_file, url, most)
-        if url.startswith("zip:"):
-            return await asyncio.to_thread(self._archives.read, url, most)
         if not is_loopback(url):
             require_contact(self._settings)
-        key = urlsplit(url).netloc.lower()
-        host = self._hosts.setdefault(key, _Host(self._rate))
-        async with host.slots:
-            await host.turn()
-            try:
-                return await self._get(url, most)
-            except FetchError as error:
-                if error.retry_after:
-                    host.leave_in_peace(error.retry_after)
-                raise
+        held = turn.name if turn else None
+        return await self._follow(url, turn, held, self._read_image, robots=True)
 
-    async def _get(self, url: str, most: int) -> bytes:
+    async def _follow(
+        self, url: str, turn: Turn | None, held: str | None, read: Read, *, robots: bool
+    ) -> bytes:
+        """Ask, and go where the hosts send us: a turn for every step, a slot of every host.
+
+        `held`: the host of which a slot is held already.
+        """
+        seen = {url}
+        for _ in range(REDIRECTS + 1):
+            name = name_of(url)
+            if name is None:
+                raise FetchError("the link is not a usable URL", state="invalid")
+            async with self._slot(name, held):
+                if robots and await self._robots.check(url, turn):
+                    turn = None  # robots.txt took it
+                found = await self._exchange(url, turn or await self._hosts.turn(name), read)
+            if isinstance(found, bytes):
+                return found
+            turn, url = None, self._target(url, found.location)
+            if url in seen:
+                raise FetchError("redirects in a circle", state="invalid")
+            seen.add(url)
+        raise FetchError(f"more than {REDIRECTS} redirects", state="invalid")
+
+    @asynccontextmanager
+    async def _slot(self, name: str, held: str | None) -> AsyncIterator[None]:
+        if name == held:
+            yield
+            return
+        most = await self._hosts.connections(name)
+        async with self._hosts.slots.hold(name, most):
+            yield
+
+    async def _exchange(self, url: str, turn: Turn, read: Read) -> "bytes | _Moved":
+        """Send one request, and remember what the answer says of the host."""
         try:
-            async with self._session.get(url, max_redirects=REDIRECTS) as answer:
-                _check(answer)
-                return await _body(answer, most)
-        except aiohttp.TooManyRedirects as error:
-            raise FetchError(f"more than {REDIRECTS} redirects", state="invalid") from error
+            found = await self._send(url, turn, read)
+        except FetchError as error:
+            if error.host == "fine":
+                await self._hosts.succeeded(turn)
+            else:
+                await self._hosts.failed(turn, error.host, error.detail, error.retry_after)
+            raise
+        await self._hosts.succeeded(turn)
+        return found
+
+    async def _send(self, url: str, turn: Turn, read: Read) -> "bytes | _Moved":
+        await self._hosts.on_time(turn)
+        try:
+            async with self._session.get(url, allow_redirects=False) as answer:
+                if answer.status in _MOVED:
+                    return _Moved(answer.headers.get("Location", ""))
+                return await read(answer)
         except aiohttp.InvalidURL as error:
             raise FetchError("the link is not a usable URL", state="invalid") from error
         except TimeoutError as error:
             raise FetchError("the host did not answer in time", state="retry") from error
+        except aiohttp.ClientPayloadError as error:
+            raise FetchError(
+                "the answer broke off", state="retry", tries=4, then="invalid"
+            ) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise FetchError(f"the connection failed: {reason}", state="retry") from error
 
+    def _target(self, url: str, location: str) -> str:
+        """Return where a redirect leads; FetchError where we do not follow."""
+        if not location:
+            raise FetchError("redirects to nowhere", state="invalid")
+        target = urldefrag(urljoin(url, location)).url
+        if name_of(target) is None:
+            raise FetchError("redirects to what is no web address", state="invalid")
+        if is_loopback(target) and not is_loopback(url):
+            raise FetchError("redirects to this machine", state="invalid")
+        if not (is_loopback(target) or self._settings.contact):
+            raise FetchError("redirects elsewhere; BIOCOSMOS_CONTACT is not set", state="blocked")
+        return target
 
-class _Host:
-    """Politeness towards one host."""
-
-    def __init__(self, rate: float) -> None:
-        self.slots = asyncio.Semaphore(CONNECTIONS)
-        self._pause = 1.0 / rate
-        self._next = 0.0
-        self._quiet_until = 0.0
-
-    async def turn(self) -> None:
-        """Wait until the host may be asked again."""
-        now = time.monotonic()
-        wait = self._quiet_until - now
-        if wait > PATIENCE:
-            raise FetchError("the host asked us to wait", state="pending", retry_after=wait)
-        at = max(now, self._next, self._quiet_until)
-        self._next = at + self._pause
-        await asyncio.sleep(at - now)
-
-    def leave_in_peace(self, seconds: float) -> None:
-        """Ask nothing for so long."""
-        self._quiet_until = max(self._quiet_until, time.monotonic() + seconds)
-
-
-def _check(answer: aiohttp.ClientResponse) -> None:
-    """Raise FetchError unless the host gave what was asked for."""
-    status = answer.status
-    if status == 200:
-        return
-    said = f"the host answered {status} {answer.reason or ''}".strip()
-    if status in _GONE:
-        raise FetchError(said, state="gone")
-    if status in _BLOCKED:
-        raise FetchError(said, state="blocked")
-    if status in _LATER or status >= 500:
-        wait = retry_after(answer.headers.get("Retry-After"))
-        raise FetchError(said, state="retry", retry_after=wait)
-    raise FetchError(said, state="invalid")
-
-
-def retry_after(header: str | None) -> float | None:
-    """Return the seconds that Retry-After (seconds or an HTTP date, RFC 9110 10.2.3) asks for."""
-    if not header:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            at = email.utils.parsedate_to_datetime(header)
-        except ValueError:
-            return None
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=datetime.UTC)
-        seconds = (at - datetime.datetime.now(datetime.UTC)).total_seconds()
-    return min(max(seconds, 0.0), _HIGHEST_WAIT) if seconds == seconds else None
-
-
-async def _body(answer: aiohttp.ClientResponse, most: int) -> bytes:
-    data = bytearray()
-    async for block in answer.content.iter_chunked(1 << 16):
-        data += block
-        if len(data) > most:
-            raise FetchError(f"larger than the {most:,} bytes allowed", state="invalid")
-    if not data:
-        raise FetchError("the host sent nothing", state="invalid")
-    return bytes(data)
-
-
-def _read_file(url: str, most: int) -> bytes:
-    path = Path(unquote(urlsplit(url).path))
-    try:
-        if path.stat().st_size > most:
-            raise FetchError(f"larger than the {most:,} bytes allowed", state="invalid")
-        return path.read_bytes()
-    except OSError as error:
-        raise FetchError(f"the file cannot be read: {error.strerror}", state="gone") from error
-
-
-class _Archives:
-    """Zip files kept open; reading a member is safe in threads."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, zipfile.ZipFile] = {}
-        self._lock = threading.Lock()
-
-    def read(self, url: str, most: int) -> bytes:
-        """Return the bytes of zip:///path/archive.zip!/member; FetchError."""
-        path, _, member = unquote(url.removeprefix("zip://")).partition("!/")
-        try:
-            with self._lock:
-                if path not in self._open:
-                    self._open[path] = zipfile.ZipFile(path)
-            with self._open[path].open(member) as file:
-                data = file.read(most + 1)
-        except KeyError as error:
-            raise FetchError("the archive no longer holds the file", state="gone") from error
-        except (FileNotFoundError, PermissionError) as error:
-            raise FetchError("the archive is no longer there", state="gone") from error
-        except (OSError, RuntimeError, NotImplementedError, EOFError) as error:
-            raise FetchError(f"cannot be unpacked: {error}", state="invalid") from error
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError) as error:
-            raise FetchError(f"cannot be unpacked: {error}", state="invalid") from error
-        if len(data) > most:
-            raise FetchError(f"larger than the {most:,} bytes allowed", state="invalid")
+    async def _read_image(self, answer: aiohttp.ClientResponse) -> bytes:
+        answers.check_status(answer)
+        answers.check_rights(answer, AGENT)
+        data = await answers.body(answer, self._settings.max_image_bytes)
+        answers.check_content(data, self._hosts.manners.placeholder)
         return data
 
-    def close(self) -> None:
-        """Close them all."""
-        for archive in self._open.values():
-            archive.close()
+    async def _ask_robots(self, url: str, turn: Turn | None) -> str:
+        """Return the text of a robots.txt; what cannot be had allows everything.
+
+        A slot of its host is held: it is on the way to an image there.
+        """
+        try:
+            data = await self._follow(url, turn, name_of(url), _read_robots, robots=False)
+        except FetchError as error:
+            if error.state == "pending":
+                raise
+            return FORBIDDEN if error.state == "blocked" else ""
+        return data.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """The answer is a redirect."""
+
+    location: str
+
+
+async def _read_robots(answer: aiohttp.ClientResponse) -> bytes:
+    if answer.status in (401, 403):
+        raise FetchError("the host keeps its robots.txt to itself", state="blocked")
+    answers.check_status(answer)
+    return await answers.body(answer, _ROBOTS_BYTES)

@@ -10,12 +10,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 LEASE_MINUTES = 10
 _LOCK = 0x70696373  # "pics": held, shared, by every process that fetches
+_OPEN = "state IN ('pending', 'leased', 'retry')"
 _DUE = (
-    "(state = 'pending' OR (state = 'retry' AND retry_at <= now())"
+    f"{_OPEN} AND (state = 'pending' OR (state = 'retry' AND retry_at <= now())"
     " OR (state = 'leased' AND lease_until < now()))"
-    " AND (fetch_url LIKE 'http%') = :remote"
 )
-_OTHER_HOST = r"^https?://(?!(localhost|127\.[0-9.]+|\[::1\])([:/]|$))"
+_LOOPBACK = r"^(localhost|127\.[0-9.]+|\[::1\])(:|$)"
+_LEASE = (
+    "UPDATE image SET state = 'leased', attempts = attempts + 1, updated_at = now(),"
+    f" lease_until = now() + interval '{LEASE_MINUTES} minutes' WHERE id IN"
+    " (SELECT id FROM image WHERE {wanted} FOR UPDATE SKIP LOCKED)"
+    " RETURNING id, fetch_url, attempts"
+)
+_LEASE_LOCAL = text(_LEASE.format(wanted=f"{_DUE} AND host IS NULL LIMIT :count"))
+_LEASE_OF_HOST = text(
+    _LEASE.format(
+        # backwards through the index: first what was never tried
+        wanted=f"{_DUE} AND host = :host ORDER BY host DESC, retry_at DESC NULLS FIRST LIMIT 1"
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +62,16 @@ async def fetching(engine: AsyncEngine) -> AsyncIterator[None]:
             await connection.execute(text("SELECT pg_advisory_unlock_shared(:key)"), key)
 
 
-async def lease(connection: AsyncConnection, count: int, *, remote: bool) -> list[Leased]:
-    """Take up to `count` images that are due and that nobody else works on."""
-    found = await connection.execute(
-        text(
-            "UPDATE image SET state = 'leased', attempts = attempts + 1, updated_at = now(),"
-            f" lease_until = now() + interval '{LEASE_MINUTES} minutes'"
-            f" WHERE id IN (SELECT id FROM image WHERE {_DUE} LIMIT :count"
-            " FOR UPDATE SKIP LOCKED) RETURNING id, fetch_url, attempts"
-        ),
-        {"count": count, "remote": remote},
-    )
+async def lease_local(connection: AsyncConnection, count: int) -> list[Leased]:
+    """Take up to `count` images of this machine that are due and that nobody else works on."""
+    found = await connection.execute(_LEASE_LOCAL, {"count": count})
     return [Leased(row.id, row.fetch_url, row.attempts) for row in found]
+
+
+async def lease_of_host(connection: AsyncConnection, host: str) -> Leased | None:
+    """Take an image of a host that is due and that nobody else works on."""
+    row = (await connection.execute(_LEASE_OF_HOST, {"host": host})).one_or_none()
+    return Leased(row.id, row.fetch_url, row.attempts) if row else None
 
 
 async def settle(connection: AsyncConnection, results: Sequence[Mapping[str, object]]) -> None:
@@ -78,21 +89,52 @@ async def settle(connection: AsyncConnection, results: Sequence[Mapping[str, obj
 
 async def due(connection: AsyncConnection, *, remote: bool) -> int:
     """Return how many images are due."""
-    statement = text(f"SELECT count(*) FROM image WHERE {_DUE}")
+    statement = text(f"SELECT count(*) FROM image WHERE {_DUE} AND (host IS NOT NULL) = :remote")
     return int((await connection.execute(statement, {"remote": remote})).scalar_one())
 
 
 async def on_other_hosts(connection: AsyncConnection) -> bool:
     """Whether an image is due that does not lie on this machine."""
-    statement = text(f"SELECT EXISTS (SELECT FROM image WHERE {_DUE} AND fetch_url ~* :other)")
-    found = await connection.execute(statement, {"remote": True, "other": _OTHER_HOST})
-    return bool(found.scalar_one())
+    statement = text(f"SELECT EXISTS (SELECT FROM image WHERE {_DUE} AND host !~ :loopback)")
+    return bool((await connection.execute(statement, {"loopback": _LOOPBACK})).scalar_one())
 
 
-async def next_retry(connection: AsyncConnection) -> float | None:
-    """Return in how many seconds the next image is due again."""
+async def hosts(connection: AsyncConnection, *, new: bool = False) -> list[str]:
+    """Return the hosts of images that are still to be had; `new`: those without a row of `host`."""
+    unknown = "AND NOT EXISTS (SELECT FROM host WHERE name = image.host)" if new else ""
+    statement = f"SELECT DISTINCT host FROM image WHERE {_OPEN} AND host IS NOT NULL {unknown}"
+    return list((await connection.execute(text(statement))).scalars())
+
+
+async def due_hosts(connection: AsyncConnection, most: int) -> list[str]:
+    """Return hosts that may be asked and have images that are due; the longest idle come first."""
     statement = text(
-        "SELECT extract(epoch FROM min(retry_at) - now()) FROM image WHERE state = 'retry'"
+        "SELECT name FROM host WHERE coalesce(cooldown_until, '-infinity') <= now()"
+        f" AND EXISTS (SELECT FROM image WHERE host = name AND {_DUE})"
+        " ORDER BY next_request_at NULLS FIRST LIMIT :most"
+    )
+    return list((await connection.execute(statement, {"most": most})).scalars())
+
+
+async def next_due(connection: AsyncConnection) -> float | None:
+    """Return in how many seconds an image of a host may be asked for; None where none is left."""
+    statement = text(
+        "SELECT extract(epoch FROM min(greatest(cooldown_until, CASE WHEN"
+        " EXISTS (SELECT FROM image WHERE host = name AND state = 'pending') THEN now() ELSE"
+        " (SELECT min(retry_at) FROM image WHERE host = name AND state = 'retry') END)) - now())"
+        f" FROM host WHERE EXISTS (SELECT FROM image WHERE host = name AND {_OPEN}"
+        " AND state <> 'leased')"
     )
     seconds = (await connection.execute(statement)).scalar_one()
     return None if seconds is None else float(seconds)
+
+
+async def give_up(connection: AsyncConnection, host: str, reason: str) -> None:
+    """End all that is still to be had of a host."""
+    await connection.execute(
+        text(
+            "UPDATE image SET state = 'blocked', reason = :reason, lease_until = NULL,"
+            f" updated_at = now() WHERE host = :host AND {_OPEN} AND state <> 'leased'"
+        ),
+        {"host": host, "reason": reason},
+    )

@@ -16,18 +16,18 @@ from core.settings import Settings
 from core.storage import Store
 from ingestor import leases
 from ingestor.fetch import Fetcher, require_contact
+from ingestor.hosts import Hosts
+from ingestor.lanes import Budget, Lanes
 from ingestor.leases import Leased
+from ingestor.local import LocalFiles
+from ingestor.manners import Manners
 from ingestor.records import in_general
 
 AT_ONCE = 32
-"""Images in work at a time; politeness to a host is `Fetcher`'s."""
+"""Images of this machine in work at a time."""
 DECODERS = 4
 THUMBNAIL = 512
 """Pixels of the longer side."""
-FIRST_WAIT, LONGEST_WAIT = 1.0, 900.0
-ATTEMPTS = 10
-WORTH_WAITING = 10.0
-"""Seconds for which a run waits for a retry; later ones are the next run's."""
 
 Progress = Callable[[int, int], None]
 """Told (images dealt with, images due) after every step."""
@@ -50,20 +50,22 @@ async def fetch_images(
     rate: float = 1.0,
     limit: int | None = None,
     progress: Progress | None = None,
+    manners: Manners | None = None,
 ) -> PictureCounts:
-    """Fetch what is due: files first, then links, `rate` requests a second and host.
+    """Fetch what is due: files first, then links, at most `rate` requests a second and host.
 
     Originals and thumbnails go to the store, the rest to `image`. Raises InvalidSetting when
     images lie on other hosts and no contact is set. `limit` counts attempts.
     """
-    run = _Run(engine, settings, limit, progress)
+    run = _Run(engine, settings, manners or Manners(), limit, progress)
     with translate_errors(), ThreadPoolExecutor(DECODERS) as run.threads:
-        async with leases.fetching(engine), Fetcher(settings, rate) as run.fetcher:
-            await run.all(remote=False)
+        async with leases.fetching(engine):
+            await run.local()
             async with engine.connect() as connection:
                 if await leases.on_other_hosts(connection):
                     require_contact(settings)
-            await run.all(remote=True)
+            async with Hosts(engine, rate, run.manners) as hosts:
+                await run.remote(hosts)
     return run.counts()
 
 
@@ -71,19 +73,20 @@ class _Run:
     """One call of `fetch_images`."""
 
     threads: ThreadPoolExecutor
-    fetcher: Fetcher
 
     def __init__(
         self,
         engine: AsyncEngine,
         settings: Settings,
+        manners: Manners,
         limit: int | None,
         progress: Progress | None,
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._store = Store(settings.home)
-        self._left = limit
+        self.manners = manners
+        self._budget = Budget(limit)
         self._progress = progress
         self._total = 0
         self._last: dict[object, tuple[str, str]] = {}
@@ -97,58 +100,72 @@ class _Run:
                 found.reasons[state, in_general(reason)] += 1
         return found
 
-    async def all(self, *, remote: bool) -> None:
-        """Deal with all images of one kind that are due, or become so soon."""
-        async with self._engine.connect() as connection:
-            self._total += await leases.due(connection, remote=remote)
+    async def local(self) -> None:
+        """Deal with all images that lie on this machine."""
+        await self._more(remote=False)
+        files = LocalFiles()
         running: set[asyncio.Task[dict[str, object]]] = set()
         try:
             while True:
                 if len(running) <= AT_ONCE // 2:
-                    for leased in await self._lease(AT_ONCE - len(running), remote):
-                        running.add(asyncio.create_task(self._one(leased)))
+                    for leased in await self._lease(AT_ONCE - len(running)):
+                        running.add(asyncio.create_task(self._read(leased, files)))
                 if not running:
-                    if not (remote and await self._soon()):
-                        return
-                    continue
+                    return
                 done, running = await asyncio.wait(running, return_when="FIRST_COMPLETED")
                 await self._settle([task.result() for task in done])
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+            files.close()
 
-    async def _lease(self, count: int, remote: bool) -> list[Leased]:
-        count = count if self._left is None else min(count, self._left)
+    async def remote(self, hosts: Hosts) -> None:
+        """Deal with all links."""
+        await self._more(remote=True)
+
+        async def settle(leased: Leased, found: bytes | FetchError) -> None:
+            await self._settle([await self._result(leased, found)])
+
+        async with Fetcher(self._settings, hosts) as fetcher:
+            await Lanes(hosts, fetcher, settle, self._budget).run()
+
+    async def _more(self, *, remote: bool) -> None:
+        async with self._engine.connect() as connection:
+            self._total += await leases.due(connection, remote=remote)
+
+    async def _lease(self, count: int) -> list[Leased]:
+        left = self._budget.left
+        count = count if left is None else min(count, left)
         if count <= 0:
             return []
         async with self._engine.begin() as connection:
-            found = await leases.lease(connection, count, remote=remote)
-        if self._left is not None:
-            self._left -= len(found)
+            found = await leases.lease_local(connection, count)
+        if left is not None:
+            self._budget.left = left - len(found)
         return found
 
-    async def _soon(self) -> bool:
-        """Wait for the next retry if that is worth it."""
-        if self._left == 0:
-            return False
-        async with self._engine.connect() as connection:
-            seconds = await leases.next_retry(connection)
-        if seconds is None or seconds > WORTH_WAITING:
-            return False
-        await asyncio.sleep(max(seconds, 0.0) + 0.05)
-        return True
-
-    async def _one(self, leased: Leased) -> dict[str, object]:
-        """Return the columns that follow for one image; never raises for the image's sake."""
+    async def _read(self, leased: Leased, files: LocalFiles) -> dict[str, object]:
+        found: bytes | FetchError
         try:
-            data = await self.fetcher.fetch(leased.fetch_url)
-            loop = asyncio.get_running_loop()
-            kept = await loop.run_in_executor(self.threads, keep, data, self._store, self._settings)
+            most = self._settings.max_image_bytes
+            found = await asyncio.to_thread(files.read, leased.fetch_url, most)
         except FetchError as error:
-            return _failure(leased, error)
+            found = error
+        return await self._result(leased, found)
+
+    async def _result(self, leased: Leased, found: bytes | FetchError) -> dict[str, object]:
+        """Return the columns that follow for one image; never raises for the image's sake."""
+        if isinstance(found, FetchError):
+            return _failure(leased, found, self.manners)
+        loop = asyncio.get_running_loop()
+        try:
+            kept = await loop.run_in_executor(
+                self.threads, keep, found, self._store, self._settings
+            )
         except (UnreadableImage, TooLarge) as error:
-            return _failure(leased, FetchError(error.detail, state="invalid"))
+            failed = FetchError(error.detail, state="invalid")
+            return _failure(leased, failed, self.manners)
         return {"id": leased.id, "state": "ok", "reason": None, "wait": None} | kept
 
     async def _settle(self, results: list[dict[str, object]]) -> None:
@@ -184,15 +201,17 @@ def keep(data: bytes, store: Store, settings: Settings) -> dict[str, object]:
     }
 
 
-def _failure(leased: Leased, error: FetchError) -> dict[str, object]:
+def _failure(leased: Leased, error: FetchError, manners: Manners) -> dict[str, object]:
     state, reason, attempts = error.state, error.detail, leased.attempts
     wait: float | None = None
     if state == "pending":  # not asked at all: no attempt
         state, attempts, wait = "retry", attempts - 1, error.retry_after
-    elif state == "retry" and attempts >= ATTEMPTS:
-        state, reason = "blocked", f"gave up after {attempts} attempts: {reason}"
+    elif state == "retry" and attempts >= error.tries:
+        state, reason = error.then, f"gave up after {attempts} attempts: {reason}"
     elif state == "retry":
-        wait = error.retry_after if error.retry_after is not None else backoff(attempts)
+        wait = error.retry_after
+        if wait is None:
+            wait = random.uniform(0.0, manners.back_off(attempts + 1))
     return {
         "id": leased.id,
         "state": state,
@@ -200,8 +219,3 @@ def _failure(leased: Leased, error: FetchError) -> dict[str, object]:
         "attempts": attempts,
         "wait": wait,
     }
-
-
-def backoff(attempts: int) -> float:
-    """Return seconds to wait: exponential with full jitter, at most `LONGEST_WAIT`."""
-    return random.uniform(0.0, min(LONGEST_WAIT, FIRST_WAIT * 2.0**attempts))

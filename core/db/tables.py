@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Date,
     DateTime,
     Float,
@@ -46,6 +47,9 @@ RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 
 IMAGE_STATES = ("pending", "leased", "ok", "retry", "gone", "blocked", "invalid")
 """gone, blocked and invalid are final until a sync looks again; each carries a `reason`."""
+
+HOST = "lower(\"substring\"(fetch_url, '(?i)^https?://(?:[^/?#]*@)?([^/?#]+)'::text))"
+"""Host and port of a link, as PostgreSQL computes it; ingestor.hosts.name_of does the same."""
 
 VERSION_STATES = ("building", "ready", "retired")
 INDEX_KINDS = ("exact", "ivfflat", "hnsw")
@@ -165,6 +169,7 @@ image = Table(
     Column("dataset_id", Uuid, ForeignKey("dataset.id"), nullable=False),
     Column("identifier", Text, nullable=False),  # as published: a link, or a path in the source
     Column("fetch_url", Text, nullable=False),  # http(s):, file:///…, or zip:///archive!/member
+    Column("host", Text, Computed(HOST, persisted=True)),  # null where it lies on this machine
     Column("media_type", Text),  # as published, e.g. image/jpeg
     Column("title", Text),
     Column("view", Text),  # dorsal, ventral, lateral, label, …
@@ -187,6 +192,12 @@ image = Table(
     _now("updated_at"),
     _one_of("state", IMAGE_STATES),
     Index("ix_image_state_retry_at", "state", "retry_at"),
+    Index(
+        "ix_image_host_retry_at",
+        "host",
+        "retry_at",
+        postgresql_where=text("state IN ('pending', 'leased', 'retry')"),
+    ),
     Index("ix_image_sha256", "sha256"),
 )
 
@@ -249,14 +260,19 @@ host = Table(
     "host",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("requests_per_second", Float, nullable=False, server_default="1"),
+    Column("requests_per_second", Float, nullable=False, server_default="1"),  # at most
+    Column("pace", Float, nullable=False, server_default="1"),  # requests a second just now
     Column("connections", Integer, nullable=False, server_default="2"),
     Column("next_request_at", DateTime(timezone=True)),
-    Column("cooldown_until", DateTime(timezone=True)),
+    Column("cooldown_until", DateTime(timezone=True)),  # nothing is asked before
     Column("breaker", Text, nullable=False, server_default="closed"),
     Column("failures", Integer, nullable=False, server_default="0"),  # consecutive
     Column("requests", BigInteger, nullable=False, server_default="0"),
     Column("errors", BigInteger, nullable=False, server_default="0"),
+    Column("trouble", Text),  # what last went wrong
+    Column("robots", Text),  # its robots.txt; "" allows everything
+    Column("robots_at", DateTime(timezone=True)),
+    Column("crawl_delay", Float),  # seconds between requests that robots.txt asks for
     _one_of("breaker", ("closed", "open", "half_open")),
 )
 

@@ -12,8 +12,9 @@ from sqlalchemy import text
 from core.errors import InvalidSetting
 from core.settings import Settings
 from core.storage import Store
-from ingestor import pictures
-from ingestor.leases import lease
+from ingestor import lanes
+from ingestor.leases import lease_of_host
+from ingestor.manners import Manners
 from ingestor.pictures import fetch_images
 from ingestor.run import ingest
 from ingestor.sources.dwca import DwcaSource
@@ -31,6 +32,7 @@ def picture(number=0, size=(900, 600), kind="JPEG"):
 
 
 GOOD = picture()
+BRISK = Manners(base=0.001, probe_first=0.05, probes=3)
 
 
 async def link(engine, tmp_path, *links):
@@ -100,7 +102,7 @@ async def test_every_answer_of_a_host_becomes_a_state(engine, settings, tmp_path
             case "/good.jpg":
                 return web.Response(body=GOOD)
             case "/page.jpg":
-                return web.Response(text="<html><body>Access denied", content_type="text/html")
+                return web.Response(text="<html><body>Sign in first", content_type="text/html")
             case "/drawing.jpg":
                 return web.Response(text="<svg xmlns='http://www.w3.org/2000/svg'/>")
             case "/denied.jpg":
@@ -109,13 +111,13 @@ async def test_every_answer_of_a_host_becomes_a_state(engine, settings, tmp_path
                 flaky += 1
                 return web.Response(body=GOOD) if flaky > 2 else web.Response(status=500)
             case "/later.jpg":
-                return web.Response(status=503, headers={"Retry-After": "15"})
+                return web.Response(status=503, headers={"Retry-After": "100"})
         return web.Response(status=404)
 
     names = ["good", "page", "drawing", "denied", "flaky", "none"]
     async with serving(answer) as server:
         await link(engine, tmp_path, *(f"{server.url}/{name}.jpg" for name in names))
-        counts = await fetch_images(engine, settings, rate=100.0)
+        counts = await fetch_images(engine, settings, rate=100.0, manners=BRISK)
         await link(engine, tmp_path, f"{server.url}/later.jpg")
         later = await fetch_images(engine, settings, rate=100.0)
     found = await states(engine)
@@ -128,29 +130,45 @@ async def test_every_answer_of_a_host_becomes_a_state(engine, settings, tmp_path
         "none": "gone",
     }
     assert found["flaky.jpg"].attempts == 3
+    assert found["denied.jpg"].reason.startswith("gave up after 3 attempts: the host answered 403")
     assert counts.states == {"ok": 2, "invalid": 2, "blocked": 1, "gone": 1}
     assert later.states == {"retry": 1}
     wait = await value(
         engine,
         "SELECT extract(epoch FROM retry_at - now()) FROM image WHERE state = 'retry'",
     )
-    assert 10 < float(str(wait)) <= 15
+    assert 90 < float(str(wait)) <= 100
     assert all(agent.startswith("BioCosmos/") for agent in server.agents)
 
 
-async def test_a_host_that_never_recovers_is_given_up(engine, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "FIRST_WAIT", 0.001)
-
+async def test_an_image_that_never_comes_is_given_up(engine, settings, tmp_path):
     async def broken(request):
-        return web.Response(status=500)
+        good = request.path == "/good.jpg"
+        return web.Response(body=GOOD) if good else web.Response(status=500)
 
+    patient = Manners(base=0.001, breaker_after=100)
     async with serving(broken) as server:
-        await link(engine, tmp_path, f"{server.url}/1.jpg")
-        await fetch_images(engine, settings, rate=1000.0)
-    found = (await states(engine))["1.jpg"]
-    assert found.state == "blocked"
-    assert found.reason.startswith("gave up after 10 attempts")
-    assert len(server.times) == 10
+        await link(engine, tmp_path, f"{server.url}/1.jpg", f"{server.url}/good.jpg")
+        await fetch_images(engine, settings, rate=1000.0, manners=patient)
+    found = await states(engine)
+    assert found["1.jpg"].state == "blocked"
+    assert found["1.jpg"].reason.startswith("gave up after 10 attempts")
+    assert found["good.jpg"].state == "ok"
+    assert server.paths.count("/1.jpg") == 10
+
+
+async def test_a_host_that_never_recovers_is_given_up_with_few_requests(engine, settings, tmp_path):
+    async def refuse(request):
+        return web.Response(text="<html>Access denied</html>")
+
+    async with serving(refuse) as server:
+        await link(engine, tmp_path, *(f"{server.url}/{n}.jpg" for n in range(20)))
+        counts = await fetch_images(engine, settings, rate=1000.0, manners=BRISK)
+        assert counts.states["blocked"] + counts.states["retry"] > 0
+    found = await states(engine)
+    assert {row.state for row in found.values()} == {"blocked"}
+    assert "given up: the host sent a page that says we are blocked" in found["7.jpg"].reason
+    assert len(server.times) <= 8
 
 
 async def test_other_hosts_are_not_asked_without_a_contact(engine, settings, tmp_path):
@@ -160,7 +178,11 @@ async def test_other_hosts_are_not_asked_without_a_contact(engine, settings, tmp
     assert (await states(engine))["1.jpg"].state == "pending"
 
 
-async def test_two_workers_share_the_work_and_fetch_nothing_twice(engine, settings, tmp_path):
+async def test_two_workers_share_the_work_and_fetch_nothing_twice(
+    engine, settings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(lanes, "ROUND", 0.1)
+
     async def slow(request):
         await asyncio.sleep(0.02)
         return web.Response(body=GOOD)
@@ -181,8 +203,10 @@ async def test_what_a_dead_worker_had_taken_is_done_by_the_next(engine, settings
 
     async with serving(answer) as server:
         await link(engine, tmp_path, f"{server.url}/1.jpg", f"{server.url}/2.jpg")
-        async with engine.begin() as connection:
-            assert len(await lease(connection, 10, remote=True)) == 2
+        host = server.url.removeprefix("http://")
+        for _ in range(2):
+            async with engine.begin() as connection:
+                assert await lease_of_host(connection, host)
         assert (await fetch_images(engine, settings, rate=100.0)).states == {"ok": 2}
 
 

@@ -23,11 +23,13 @@ class Seen:
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[Seen]:
-    """Answer every request with `handler`."""
+async def serving(handler: Handler, robots: str | None = None) -> AsyncIterator[Seen]:
+    """Answer every request with `handler`, but for that of robots.txt, which is not counted."""
     seen = Seen()
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path == "/robots.txt":
+            return web.Response(status=200 if robots else 404, text=robots)
         seen.times.append(asyncio.get_running_loop().time())
         seen.agents.append(request.headers.get("User-Agent", ""))
         seen.paths.append(request.path)

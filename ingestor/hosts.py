@@ -1,0 +1,222 @@
+"""What we may ask of a host, and when: rows of `host`, which bind all workers on all machines.
+
+A turn is one UPDATE of the host's row at the moment of the request, by the database's clock; so
+whoever asks next, wherever it runs, waits its turn. The breaker opens after failures in a row or
+one refusal; later one single probe is let through (half open), which closes or reopens it.
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from core.errors import FetchError
+from ingestor.manners import MARGIN, Manners, limit_of
+from ingestor.slots import Slots
+
+Health = Literal["trouble", "refused"]
+"""trouble: it may go better soon; refused: the host turned us away, not just this request."""
+
+PATIENCE = 20.0
+"""Seconds for which an image waits for a host that is to be left in peace."""
+_CREDIT = 0.01
+"""Seconds of delay on our side that the next request may make good."""
+_LATE = 0.01
+"""Seconds late from which on the host's next turn moves too."""
+_STEP, _FACTOR, _SLOWEST = 0.1, 0.5, 1 / 32
+"""Additive increase and multiplicative decrease of the pace, as shares of the limit."""
+_PROBE = 180.0
+"""Seconds after which a probe that never ended does not count."""
+_NAME = re.compile(r"^https?://(?:[^/?#]*@)?([^/?#]+)", re.IGNORECASE)
+
+_TAKE = text(
+    "UPDATE host SET requests = requests + 1,"
+    f" next_request_at = greatest(next_request_at, clock_timestamp() - interval '{_CREDIT} s')"
+    f"  + interval '1 s' * greatest({MARGIN} / pace, crawl_delay),"
+    " breaker = CASE breaker WHEN 'open' THEN 'half_open' ELSE breaker END,"
+    " cooldown_until = CASE breaker WHEN 'closed' THEN cooldown_until"
+    f"  ELSE clock_timestamp() + interval '{_PROBE} s' END"
+    " WHERE name = :name AND coalesce(next_request_at, '-infinity') <= clock_timestamp()"
+    " AND coalesce(cooldown_until, '-infinity') <= clock_timestamp()"
+    " RETURNING breaker <> 'closed' OR failures > 0 OR pace < requests_per_second AS ailing,"
+    " extract(epoch FROM clock_timestamp()) AS at"
+)
+_WAIT = text(
+    # how long a probe takes nobody knows
+    "SELECT CASE breaker WHEN 'half_open' THEN 1.0 ELSE extract(epoch FROM"
+    " greatest(next_request_at, cooldown_until) - clock_timestamp()) END"
+    " FROM host WHERE name = :name"
+)
+_LATER = text(
+    "UPDATE host SET next_request_at = next_request_at + interval '1 s' * :seconds"
+    " WHERE name = :name"
+)
+_FAILED = text(
+    "UPDATE host SET errors = errors + 1, trouble = :trouble, failures = :failures,"
+    f" pace = greatest(pace * {_FACTOR}, requests_per_second * {_SLOWEST}), breaker = :breaker,"
+    " cooldown_until = greatest(CASE WHEN breaker <> 'half_open' THEN cooldown_until END,"
+    "  clock_timestamp() + interval '1 s' * :rest) WHERE name = :name"
+)
+_SUCCEEDED = text(
+    "UPDATE host SET failures = 0, breaker = 'closed',"
+    " cooldown_until = CASE breaker WHEN 'closed' THEN cooldown_until END,"
+    f" pace = least(requests_per_second, pace + {_STEP} * requests_per_second)"
+    " WHERE name = :name AND breaker <> 'open'"
+)
+
+
+def name_of(url: str) -> str | None:
+    """Return the host of a link, with its port where it names one; None where it has none."""
+    found = _NAME.match(url)
+    return found[1].lower() if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Leave to send one request, now."""
+
+    name: str
+    ailing: bool
+    """Whether a success would change the host's state."""
+    at: float
+    """When it was given, by the database's clock."""
+
+
+class Hosts:
+    """The hosts as one process deals with them; use as an async context manager."""
+
+    def __init__(self, engine: AsyncEngine, rate: float, manners: Manners | None = None) -> None:
+        """Ask at most `rate` requests a second of one host."""
+        self.engine = engine
+        self.manners = manners or Manners()
+        self.slots = Slots(engine)
+        self.given_up: dict[str, str] = {}
+        """Hosts that failed too many probes, and why; for whoever settles their images."""
+        self._rate = rate
+        self._offset = float("inf")
+        self._connections: dict[str, int] = {}
+
+    async def __aenter__(self) -> "Hosts":
+        await self.slots.__aenter__()
+        return self
+
+    async def __aexit__(self, *given: object) -> None:
+        await self.slots.__aexit__(*given)
+
+    async def enrol(self, names: Sequence[str]) -> None:
+        """Make rows of hosts that are new, and set the limits of all `names`."""
+        for name in sorted(set(names)):  # in one order, so that two workers never block each other
+            limit = limit_of(name, self._rate)
+            self._connections[name] = limit.connections
+            async with self.engine.begin() as connection:
+                await connection.execute(
+                    text(
+                        "INSERT INTO host (name, requests_per_second, pace, connections)"
+                        " VALUES (:name, :rate, :rate, :connections) ON CONFLICT (name) DO UPDATE"
+                        " SET requests_per_second = :rate, connections = :connections, pace ="
+                        " least(:rate, host.pace * :rate / host.requests_per_second)"
+                        " WHERE (host.requests_per_second, host.connections)"
+                        " IS DISTINCT FROM (:rate, :connections)"
+                    ),
+                    {
+                        "name": name,
+                        "rate": limit.requests_per_second,
+                        "connections": limit.connections,
+                    },
+                )
+
+    async def connections(self, name: str) -> int:
+        """Return how many connections a host may have; makes its row where it has none."""
+        if name not in self._connections:
+            await self.enrol([name])
+        return self._connections[name]
+
+    async def take(self, connection: AsyncConnection, name: str) -> Turn | float:
+        """Take a turn in the caller's transaction, or return the seconds until there may be one."""
+        row = (await connection.execute(_TAKE, {"name": name})).one_or_none()
+        if row is None:
+            wait = (await connection.execute(_WAIT, {"name": name})).scalar_one()
+            return max(float(wait or 0.0), 0.001)
+        at = float(row.at)
+        self._offset = min(self._offset, time.monotonic() - at)
+        return Turn(name, row.ailing, at)
+
+    async def turn(self, name: str) -> Turn:
+        """Wait for a turn. FetchError (pending) where the host is to be left in peace longer."""
+        await self.connections(name)
+        while True:
+            async with self.engine.begin() as connection:
+                taken = await self.take(connection, name)
+            if isinstance(taken, Turn):
+                return taken
+            if taken > PATIENCE:
+                raise await self._peace(name, taken)
+            await asyncio.sleep(taken)
+
+    async def _peace(self, name: str, seconds: float) -> FetchError:
+        """What to say of an image whose host cannot be asked for so long."""
+        async with self.engine.connect() as connection:
+            host = (
+                await connection.execute(
+                    text("SELECT failures, trouble FROM host WHERE name = :name"), {"name": name}
+                )
+            ).one()
+        if self._hopeless(host.failures):
+            return FetchError(given_up(host.trouble), state="blocked")
+        return FetchError("the host is left in peace", state="pending", retry_after=seconds)
+
+    def _hopeless(self, failures: int) -> bool:
+        return failures >= self.manners.breaker_after + self.manners.probes
+
+    async def on_time(self, turn: Turn) -> None:
+        """To be called just before sending: where we come late, the next turn is later too."""
+        late = time.monotonic() - turn.at - self._offset
+        if late > _LATE:
+            async with self.engine.begin() as connection:
+                await connection.execute(_LATER, {"name": turn.name, "seconds": min(late, 1.0)})
+
+    async def succeeded(self, turn: Turn) -> None:
+        """The host answered as hosts should, whether or not it had what we wanted."""
+        if turn.ailing:
+            async with self.engine.begin() as connection:
+                await connection.execute(_SUCCEEDED, {"name": turn.name})
+
+    async def failed(
+        self, turn: Turn, health: Health, trouble: str, retry_after: float | None
+    ) -> None:
+        """Slow down, rest and perhaps open the breaker; `given_up` where that has no end."""
+        manners = self.manners
+        async with self.engine.begin() as connection:
+            host = (
+                await connection.execute(
+                    text("SELECT failures, breaker FROM host WHERE name = :name FOR UPDATE"),
+                    {"name": turn.name},
+                )
+            ).one()
+            failures, breaker = host.failures, host.breaker
+            rest = retry_after or 0.0
+            if breaker != "open":  # else it is the last of those that were under way
+                failures += 1
+                if health == "refused":
+                    failures = max(failures, manners.breaker_after)
+                if retry_after is None:
+                    rest = random.uniform(0.0, manners.back_off(failures))
+                if failures >= manners.breaker_after or breaker == "half_open":
+                    failures = max(failures, manners.breaker_after)
+                    breaker = "open"
+                    rest = max(rest, manners.probe_after(failures))
+            values = {"trouble": trouble, "failures": failures, "breaker": breaker, "rest": rest}
+            await connection.execute(_FAILED, values | {"name": turn.name})
+        if breaker == "open" and self._hopeless(failures):
+            self.given_up[turn.name] = given_up(trouble)
+
+
+def given_up(trouble: str | None) -> str:
+    """Return the reason for images of a host that refuses or fails for ever."""
+    return f"the host is given up: {trouble}"
