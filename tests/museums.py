@@ -17,6 +17,8 @@ from tests.paths import ROOT, SHARED_DATA, TINY
 BIRD_MODEL = SHARED_DATA / "models" / "derived_species_openclip"
 BIRD = BIRD_MODEL / "species-bird-mobilenetv2-tiny.json"
 
+GBIF_DOWNLOAD = SHARED_DATA / "records/dwca/rgbif_gbif_download/0000066-140928181241064.zip"
+
 
 def environment(home: Path) -> dict[str, str]:
     """The environment of a fresh installation whose state lies under `home`."""
@@ -40,9 +42,13 @@ def build_sample(home: Path) -> None:
 
 
 def build_real(home: Path) -> None:
-    """The real photographs, in two embed versions of different dimension."""
+    """Real photographs in two embed versions, beside a real download of GBIF.
+
+    The download's pictures lie on other hosts and stay pending.
+    """
     images = SHARED_DATA / "images"
     run(home, "ingestor.cli", "folder", images, "--records", images / "records.csv")
+    run(home, "ingestor.cli", "dwca", GBIF_DOWNLOAD, "--no-images")
     _embed_twice(home)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from dwca.read import DwCAReader
 from PIL import Image
 
-from tests.museums import BIRD
+from tests.museums import BIRD, GBIF_DOWNLOAD
 from tests.paths import SHARED_DATA, needs_shared
 
 pytestmark = [needs_shared, pytest.mark.slow]
@@ -46,10 +47,19 @@ def birds(bird_server):
         yield client
 
 
+def downloaded() -> tuple[int, int]:
+    """Records and datasets of the real GBIF download, by another reader."""
+    with DwCAReader(str(GBIF_DOWNLOAD)) as archive:
+        keys = [row.data["http://rs.gbif.org/terms/1.0/datasetKey"] for row in archive]
+    return len(keys), len(set(keys))
+
+
 def test_every_row_and_image_arrived(client):
     summary = client.get("/api/v1/summary").json()
+    records, datasets = downloaded()
     assert summary["images"] == len(rows())
-    assert summary["records"] == len({row["occurrenceID"] for row in rows()})
+    assert summary["records"] == len({row["occurrenceID"] for row in rows()}) + records
+    assert summary["datasets"] == len({row["collectionCode"] for row in rows()}) + datasets
 
 
 def test_the_exact_picture_returns_itself_first(client):
