@@ -4,8 +4,6 @@ It can be told to misbehave, path by path, so that fetching is tested against re
 """
 
 import asyncio
-import datetime
-import email.utils
 import io
 import threading
 import time
@@ -15,43 +13,16 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 from aiohttp import web
 from PIL import Image, ImageOps
 
 from core.sample.archive import write_archive
-from core.sample.files import HTML, file_bytes
+from core.sample.faults import RETRY_AFTER_S, Fault, Handler, Rule, misbehave
+from core.sample.files import file_bytes
 from core.sample.museum import Museum
 from core.sample.portals import ROUTES as PORTAL_ROUTES
 from core.sample.portals import Portals
-
-Fault = Literal[
-    "429", "503", "420", "500", "404", "hang", "truncate", "html", "disconnect", "garble"
-]
-RETRY_AFTER_S = 1
-
-
-@dataclass
-class Rule:
-    """Misbehave on the paths matching `pattern` (fnmatch), `times` times (None: always)."""
-
-    pattern: str
-    fault: Fault
-    times: int | None = None
-    retry_after: int | None = RETRY_AFTER_S
-    dated: bool = False
-    """Whether Retry-After is a date."""
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What says how long to wait."""
-        if self.retry_after is None:
-            return {}
-        if not self.dated:
-            return {"Retry-After": str(self.retry_after)}
-        at = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=self.retry_after)
-        return {"Retry-After": email.utils.format_datetime(at, usegmt=True)}
 
 
 @dataclass(frozen=True)
@@ -65,7 +36,7 @@ class Visit:
 
 @dataclass
 class SampleServer(AbstractContextManager["SampleServer"]):
-    """Serves one museum on 127.0.0.1 at a free port.
+    """Serves one museum at a free port of `host`, an address of this machine.
 
     Use `async with` inside a running loop, or `with` from synchronous code (own thread).
     """
@@ -74,12 +45,15 @@ class SampleServer(AbstractContextManager["SampleServer"]):
     rules: list[Rule] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     port: int = 0
+    host: str = "127.0.0.1"
+    robots: str | None = None
+    """What robots.txt says; None: there is none."""
     _portals: Portals | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
         """Base address, without a trailing slash. Valid while the server runs."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def portals(self) -> Portals:
@@ -96,9 +70,11 @@ class SampleServer(AbstractContextManager["SampleServer"]):
         retry_after: int | None = RETRY_AFTER_S,
         *,
         dated: bool = False,
+        after: int = 0,
+        to: str = "",
     ) -> None:
         """Add a rule; later rules win. `retry_after` is in seconds, for 429, 503, 420 and 500."""
-        self.rules.append(Rule(pattern, fault, times, retry_after, dated))
+        self.rules.append(Rule(pattern, fault, times, retry_after, dated, after, to))
 
     async def __aenter__(self) -> "SampleServer":
         app = web.Application(middlewares=[self._log, self._misbehave])
@@ -109,7 +85,7 @@ class SampleServer(AbstractContextManager["SampleServer"]):
         self._stopping = asyncio.Event()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self._runner, self.host, self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self
@@ -146,63 +122,25 @@ class SampleServer(AbstractContextManager["SampleServer"]):
         return handler
 
     @web.middleware
-    async def _log(self, request: web.Request, handler: "Handler") -> web.StreamResponse:
+    async def _log(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         agent = request.headers.get("User-Agent", "")
         self.visits.append(Visit(time.monotonic(), request.path, agent))
         return await handler(request)
 
     def _rule_for(self, path: str) -> Rule | None:
-        for rule in reversed(self.rules):
-            if fnmatch(path, rule.pattern) and rule.times != 0:
-                if rule.times is not None:
-                    rule.times -= 1
-                return rule
-        return None
+        return next(
+            (r for r in reversed(self.rules) if fnmatch(path, r.pattern) and r.strikes()), None
+        )
 
     @web.middleware
-    async def _misbehave(self, request: web.Request, handler: "Handler") -> web.StreamResponse:
+    async def _misbehave(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         rule = self._rule_for(request.path)
         if rule is None:
             return await handler(request)
-        if rule.fault in ("429", "503", "420", "500"):
-            return web.Response(status=int(rule.fault), headers=rule.headers, text="slow down")
-        if rule.fault == "garble":
-            return await _garbled(await handler(request))
-        if rule.fault == "404":
-            raise web.HTTPNotFound
-        if rule.fault == "html":
-            return web.Response(text=HTML, content_type="text/html")
-        if rule.fault == "hang":
-            await self._stopping.wait()
-        if rule.fault == "truncate":
-            return await _cut_short(request, await handler(request))
-        if request.transport is not None:  # hang up without an answer
-            request.transport.close()
-        return web.Response()
+        return await misbehave(rule, request, handler, self._stopping)
 
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Answer = Callable[[SampleServer, web.Request], Awaitable[web.StreamResponse]]
-
-
-async def _cut_short(request: web.Request, whole: web.StreamResponse) -> web.StreamResponse:
-    """Promise the whole body, send a third of it, hang up."""
-    body = whole.body if isinstance(whole, web.Response) else b""
-    data = body if isinstance(body, bytes) else b""
-    response = web.StreamResponse(headers={"Content-Length": str(len(data))})
-    response.content_type = whole.content_type
-    await response.prepare(request)
-    await response.write(data[: len(data) // 3])
-    if request.transport is not None:
-        request.transport.close()
-    return response
-
-
-async def _garbled(whole: web.StreamResponse) -> web.StreamResponse:
-    """The first half of the body, sent as if it were all."""
-    body = whole.body if isinstance(whole, web.Response) else b""
-    data = body if isinstance(body, bytes) else b""
-    return web.Response(body=data[: len(data) // 2], content_type=whole.content_type)
 
 
 async def _bytes_of(server: SampleServer, name: str) -> bytes:
@@ -210,6 +148,13 @@ async def _bytes_of(server: SampleServer, name: str) -> bytes:
     if file is None:
         raise web.HTTPNotFound
     return await asyncio.to_thread(file_bytes, file)
+
+
+async def robots(server: SampleServer, _: web.Request) -> web.Response:
+    """GET /robots.txt."""
+    if server.robots is None:
+        raise web.HTTPNotFound
+    return web.Response(text=server.robots)
 
 
 async def image(server: SampleServer, request: web.Request) -> web.Response:
@@ -270,6 +215,7 @@ def _archive_bytes(museum: Museum, url: str) -> bytes:
 
 
 ROUTES: tuple[tuple[str, Answer], ...] = (
+    ("/robots.txt", robots),
     ("/images/{name}", image),
     ("/iiif/2/{name}/full/{size}/0/default.jpg", rendition),
     ("/iiif/2/{name}/info.json", info),

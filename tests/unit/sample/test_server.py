@@ -100,6 +100,55 @@ async def test_faults(server: SampleServer, http: aiohttp.ClientSession, museum:
         await http.get(f"{server.url}/images/{d}")
 
 
+@pytest.mark.parametrize(
+    ("fault", "status", "kind", "start"),
+    [
+        ("403", 403, "application/octet-stream", b""),
+        ("denied", 200, "text/html", b"<html>"),
+        ("pending", 200, "image/svg+xml", b"<?xml"),
+        ("type", 200, "text/plain", b"\xff\xd8"),
+        ("loop", 302, "application/octet-stream", b""),
+        ("maze", 302, "application/octet-stream", b""),
+        ("elsewhere", 302, "application/octet-stream", b""),
+    ],
+)
+async def test_it_answers_with_other_things_than_pictures(
+    server: SampleServer, http: aiohttp.ClientSession, museum: Museum, fault, status, kind, start
+) -> None:
+    path = f"/images/{next(iter(museum.files))}"
+    server.misbehave("/images/*", fault, to="http://elsewhere.example", after=1, times=1)
+    seen = []
+    for _ in range(3):
+        async with http.get(server.url + path, allow_redirects=False) as answer:
+            seen.append((answer.status, answer.content_type))
+            data = await answer.read()
+            if len(seen) == 2:
+                assert data.startswith(start)
+                where = answer.headers.get("Location")
+    assert seen == [(200, "image/jpeg"), (status, kind), (200, "image/jpeg")]
+    there = {"loop": path, "maze": f"{path}?room=1", "elsewhere": f"http://elsewhere.example{path}"}
+    assert where == there.get(fault)
+
+
+async def test_it_drips_resets_and_packs(
+    server: SampleServer, http: aiohttp.ClientSession, museum: Museum
+) -> None:
+    slow, reset, bomb = list(museum.files)[:3]
+    server.misbehave(f"/images/{slow}", "slow")
+    server.misbehave(f"/images/{reset}", "reset")
+    server.misbehave(f"/images/{bomb}", "bomb")
+    with pytest.raises(asyncio.TimeoutError):
+        async with http.get(
+            f"{server.url}/images/{slow}", timeout=aiohttp.ClientTimeout(total=0.3)
+        ) as answer:
+            await answer.read()
+    with pytest.raises(aiohttp.ClientOSError):
+        await http.get(f"{server.url}/images/{reset}")
+    async with http.head(f"{server.url}/images/{bomb}", auto_decompress=False) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert int(answer.headers["Content-Length"]) < 1_000_000
+
+
 async def test_a_hanging_server_is_left_by_the_client_and_can_stop(
     server: SampleServer, http: aiohttp.ClientSession
 ) -> None:
