@@ -3,10 +3,19 @@
 Every field is an environment variable `BIOCOSMOS_<NAME>`; docs/settings.md lists them all.
 """
 
+import os
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import InvalidSetting
@@ -106,3 +115,49 @@ def load(**overrides: object) -> Settings:
             f"BIOCOSMOS_{name}={first['input']!r} is not usable: {first['msg']};"
             " see docs/settings.md"
         ) from error
+
+
+class Launch(BaseSettings):
+    """Where one of several training processes stands, as torchrun or SLURM's srun tells it.
+
+    A shell inside a SLURM allocation is not a step of it and stays a single process.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    rank: int = Field(default=0, validation_alias=AliasChoices("rank", "slurm_procid"))
+    world: int = Field(
+        default=1, validation_alias=AliasChoices("world_size", "slurm_step_num_tasks")
+    )
+    local_rank: int = Field(default=0, validation_alias=AliasChoices("local_rank", "slurm_localid"))
+    master: str = Field(default="", validation_alias="master_addr")
+    nodes: str = Field(default="", validation_alias="slurm_step_nodelist")
+    master_port: int | None = None
+    job: int = Field(default=0, validation_alias="slurm_job_id")
+
+    @model_validator(mode="after")
+    def _rank_within(self) -> "Launch":
+        if self.world > 1 and not self.rank < self.world:
+            raise ValueError("the rank of a process lies below the number of processes")
+        return self
+
+    @property
+    def told(self) -> bool:
+        """Whether the starter names host and port, as torchrun does."""
+        return bool(self.master and self.master_port)
+
+    @property
+    def address(self) -> str:
+        """Host of rank 0: as told, else the first of SLURM's nodes such as node[007-009,012]."""
+        found = re.match(r"([^\[,]+)(?:\[(\d+))?", self.nodes)
+        return self.master or (found[1] + (found[2] or "") if found else "127.0.0.1")
+
+    @property
+    def port(self) -> int:
+        """As told, else one that follows from the job, so that jobs on a node do not meet."""
+        return self.master_port or 20_000 + self.job % 20_000
+
+
+def environment_without(prefix: str) -> dict[str, str]:
+    """The environment for a program we start, less the variables that begin with `prefix`."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(prefix)}

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from core.errors import InvalidSetting, Unavailable
+from core.settings import environment_without
 
 LOG = logging.getLogger(__name__)
 ACCOUNT = "nobody"
@@ -170,11 +171,6 @@ def make_home(home: Path) -> Path:
     return absolute
 
 
-def clean_environment() -> dict[str, str]:
-    """The environment without PG…, which would redirect the server's programs."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-
-
 def _shared_memory() -> int:
     """Bytes free for parallel workers to share; where there is no such folder, no limit."""
     return shutil.disk_usage("/dev/shm").free if os.path.isdir("/dev/shm") else 1 << 62
@@ -190,7 +186,7 @@ def _initdb(folder: Path, as_user: dict[str, Any]) -> None:
         capture_output=True,
         text=True,
         cwd="/",
-        env=clean_environment(),
+        env=environment_without("PG"),
         **as_user,
     )
     if done.returncode:

@@ -23,7 +23,7 @@ from core.db import cluster
 from core.db.cluster import Cluster
 from core.db.engine import DRIVER, normalise
 from core.errors import DatabaseBusy, InvalidSetting, Unavailable
-from core.settings import Settings
+from core.settings import Settings, environment_without
 
 DATABASE = "biocosmos"
 START_SECONDS = 120.0
@@ -107,7 +107,7 @@ def _start(files: Cluster, extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,  # Ctrl-C is for us; the server hears of it through the pipe
             cwd="/",
-            env=cluster.clean_environment(),
+            env=environment_without("PG"),
             **files.run_as(),
         )
 
