@@ -6,7 +6,7 @@ unit length, kept as half precision (pgvector's halfvec), and never leave the da
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -14,21 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.db import facts
+from core.db import facts, statements
 from core.db.conditions import Where
 from core.db.copying import copy_rows
 from core.db.partitions import partition_name
 from core.errors import BadRequest, ModelError, NotFound, VersionNotReady, WrongSpace
 from core.filters import Filters
+from core.planner import TARGET, Modality, Path, Situation, choose, most_compared
 from core.versions import Version
 
-Path = Literal["exact", "ivfflat", "hnsw"]
-
 EVERYTHING = Filters()
-EXACT_ROWS = 20_000
-"""Below this many vectors comparing with all of them takes under 10 ms: no index is worth it."""
-SPARE = 64
-"""Neighbours asked of an index beyond k, as some may be of images that are no longer shown."""
+UNFILTERED = Where(EVERYTHING)
 TOLERANCE = 1e-3
 """How far from 1 a length may be: half precision alone moves it by a few 1e-4."""
 
@@ -59,15 +55,19 @@ class Hit:
 
 @dataclass(frozen=True)
 class Nearest:
-    """Hits, best first; the way they were found; how many vectors there are to find.
+    """Hits, best first, and how they were found.
 
-    `rows` includes images that cannot be shown (0 when there are no others); it is exact on the
-    exact path and the planner's estimate with an index.
+    `rows` vectors pass the filters (images that cannot be shown among them); with an index that is
+    the planner's estimate, under filters as many at least. `compared` vectors were looked at,
+    roughly when by an index. `recall` is the share of the true nearest to expect among the hits: 1
+    when nothing can be missed, None when nobody measured it.
     """
 
     hits: list[Hit]
     path: Path
     rows: int
+    compared: int
+    recall: float | None
 
 
 def unit(version_id: int, values: ArrayLike) -> QueryVector:
@@ -96,24 +96,38 @@ async def nearest(
     query: QueryVector,
     k: int,
     filters: Filters = EVERYTHING,
+    *,
+    modality: Modality = "text",
+    target: float = TARGET,
 ) -> Nearest:
     """The `k` images of `version` most like `query`, among those that pass and can be shown.
 
-    Fewer only where there are fewer. Raises WrongSpace when the query is of another version,
-    VersionNotReady when the version is retired. Sets effort parameters for the transaction.
+    Fewer only where there are fewer. `modality` is what the query is made of, `target` the recall
+    wanted of an index. Raises WrongSpace when the query is of another version, VersionNotReady when
+    the version is retired. Sets effort parameters for the transaction.
     """
+    check(version, query, k)
+    where = Where(filters)
+    if filters:  # a plan made for other values could pass over the index of these
+        await conn.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    if version.index_kind != "exact":
+        now = await _situation(conn, version, where, bool(filters), modality, target)
+        plan = choose(now)
+        if plan.path != "exact":
+            hits = await nearest_by_index(conn, version, query, k, plan.effort, where)
+            if len(hits) == min(k, now.matching):
+                compared = _compared(version, plan.effort, now.rows)
+                return Nearest(hits, plan.path, now.matching, compared, plan.recall)
+    return await nearest_exact(conn, version, query, k, where)
+
+
+def check(version: Version, query: QueryVector, k: int) -> None:
+    """Raise what `nearest` raises before it looks at any vector."""
     _check_space(version, query)
     if version.state == "retired":
         raise VersionNotReady(f"Embed version {version.embed_version!r} is retired")
     if k < 1:
         raise BadRequest("At least one result must be asked for")
-    if version.index_kind != "exact" and not filters:
-        rows = await _estimated_rows(conn, version)
-        if rows >= EXACT_ROWS:
-            hits = await _nearest_by_index(conn, version, query, k)
-            if len(hits) == min(k, rows):
-                return Nearest(hits, _path(version), rows)
-    return await _nearest_exact(conn, version, query, k, Where(filters))
 
 
 async def stored_vector(conn: AsyncConnection, version: Version, image_id: UUID) -> QueryVector:
@@ -165,74 +179,70 @@ async def copy_vectors(
     return stored.rowcount
 
 
-async def _nearest_exact(
-    conn: AsyncConnection, version: Version, query: QueryVector, k: int, where: Where
+async def nearest_exact(
+    conn: AsyncConnection,
+    version: Version,
+    query: QueryVector,
+    k: int,
+    where: Where = UNFILTERED,
 ) -> Nearest:
+    """The `k` nearest by comparing with all that pass."""
     binds = _binds(query) | where.binds
-    rows = (await conn.execute(text(exact_statement(version, k, where.sql)), binds)).all()
+    statement = text(statements.exact(version.id, k, where.sql))
+    rows = (await conn.execute(statement, binds)).all()
     if not rows or len(rows) < min(k, rows[0].candidates):  # too many that cannot be shown
-        statement = text(exact_statement(version, k, where.sql, spare=None))
+        statement = text(statements.exact(version.id, k, where.sql, spare=None))
         rows = (await conn.execute(statement, binds)).all()
-    return Nearest(_hits(rows), "exact", int(rows[0].candidates) if rows else 0)
+    found = int(rows[0].candidates) if rows else 0
+    return Nearest(_hits(rows), "exact", found, found, 1.0)
 
 
-async def _nearest_by_index(
-    conn: AsyncConnection, version: Version, query: QueryVector, k: int
+async def nearest_by_index(
+    conn: AsyncConnection,
+    version: Version,
+    query: QueryVector,
+    k: int,
+    effort: int,
+    where: Where = UNFILTERED,
 ) -> list[Hit]:
-    effort = search_settings(version)
-    calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in effort.items())
+    """The `k` nearest that the index of `version` finds with `effort` (probes or ef_search)."""
+    settings = statements.settings(version.index_kind, version.index_params, effort)
+    calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
     await conn.execute(text(f"SELECT {calls}"))
-    return _hits((await conn.execute(text(index_statement(version, k)), _binds(query))).all())
+    statement = text(statements.by_index(version.id, version.dim, k, where.sql))
+    return _hits((await conn.execute(statement, _binds(query) | where.binds)).all())
 
 
-def exact_statement(
-    version: Version, k: int, where: str = "true", spare: int | None = SPARE
-) -> str:
-    """Compare with every vector that passes `where`; the `+ 0` keeps an index out of it.
-
-    Which images can be shown is asked of the best `k + spare` only (None: of all), as a join with
-    every image would cost more than the comparisons do.
-    """
-    limit = "" if spare is None else f" ORDER BY distance LIMIT {int(k) + spare}"
-    return (
-        "WITH scored AS MATERIALIZED ("
-        " SELECT image_id, (vector <=> CAST(:query AS halfvec)) + 0 AS distance"
-        f" FROM {partition_name(version.id)} e WHERE {where}),"
-        f" best AS (SELECT image_id, distance FROM scored{limit})"
-        " SELECT best.image_id, best.distance, (SELECT count(*) FROM scored) AS candidates"
-        " FROM best JOIN image i ON i.id = best.image_id WHERE i.state = 'ok'"
-        f" ORDER BY best.distance, best.image_id LIMIT {int(k)}"
+async def _situation(
+    conn: AsyncConnection,
+    version: Version,
+    where: Where,
+    filtered: bool,
+    modality: Modality,
+    target: float,
+) -> Situation:
+    rows = matching = await _estimated_rows(conn, version)
+    if filtered:
+        counting = statements.count(version.id, where.sql, most_compared(version.dim) + 1)
+        matching = int(await conn.scalar(text(counting), where.binds) or 0)
+    return Situation(
+        rows=max(rows, matching),
+        matching=matching,
+        filtered=filtered,
+        dim=version.dim,
+        modality=modality,
+        index_kind=version.index_kind,
+        index_params=version.index_params,
+        target=target,
     )
 
 
-def index_statement(version: Version, k: int) -> str:
-    """Ask the index for a few more than `k`, then leave out what cannot be shown.
-
-    Literal limits: with a bound one a cached plan would pass over the index.
-    """
-    vector_type = f"halfvec({version.dim})"
-    return (
-        "WITH hit AS MATERIALIZED ("
-        f" SELECT image_id, vector::{vector_type} <=> CAST(:query AS {vector_type}) AS distance"
-        f" FROM {partition_name(version.id)} ORDER BY distance LIMIT {int(k) + SPARE})"
-        " SELECT hit.image_id, hit.distance FROM hit JOIN image i ON i.id = hit.image_id"
-        f" WHERE i.state = 'ok' ORDER BY hit.distance + 0, hit.image_id LIMIT {int(k)}"
-    )
-
-
-def search_settings(version: Version) -> dict[str, str]:
-    """How hard the index of `version` tries; the scan goes on until enough rows are found."""
+def _compared(version: Version, effort: int, rows: int) -> int:
+    """Vectors that an index looks at: its lists' share, or the links of what it keeps."""
     params = version.index_params
     if version.index_kind == "ivfflat":
-        return {
-            "ivfflat.probes": str(int(params["probes"])),
-            "ivfflat.iterative_scan": "relaxed_order",
-            "ivfflat.max_probes": str(int(params["lists"])),
-        }
-    return {
-        "hnsw.ef_search": str(int(params["ef_search"])),
-        "hnsw.iterative_scan": "relaxed_order",
-    }
+        return min(rows, round(rows * effort / int(params["lists"])))
+    return min(rows, effort * int(params["m"]))
 
 
 async def _estimated_rows(conn: AsyncConnection, version: Version) -> int:
@@ -279,7 +289,3 @@ def _binds(query: QueryVector) -> dict[str, str]:
 
 def _hits(rows: Sequence[Any]) -> list[Hit]:
     return [Hit(row.image_id, max(-1.0, min(1.0, 1.0 - row.distance))) for row in rows]
-
-
-def _path(version: Version) -> Path:
-    return "ivfflat" if version.index_kind == "ivfflat" else "hnsw"

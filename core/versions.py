@@ -131,7 +131,7 @@ async def set_state(conn: AsyncConnection, name: str, state: str) -> Version:
 
 
 async def set_index(
-    conn: AsyncConnection, version: Version, kind: str, params: Mapping[str, int]
+    conn: AsyncConnection, version: Version, kind: str, params: Mapping[str, Any]
 ) -> Version:
     """Record which approximate index `version` has, and how it is to be searched."""
     await _set(conn, version, index_kind=kind, index_params=dict(params))

@@ -25,7 +25,7 @@ from core.vectors import copy_vectors
 from core.versions import Version
 from ingestor import claims
 from ingestor.decode import Decoder
-from ingestor.index import Kind, build_index
+from ingestor.index import Kind, build_index, verify
 
 Progress = Callable[[int, int], None]
 """Told (images dealt with, images to deal with) after every batch."""
@@ -90,7 +90,7 @@ async def embed(
             embed_version, run.embedded, embeddable - missing, run.failed, left, seconds
         )
         if left == 0:
-            await _complete(engine, version, report)
+            await _complete(engine, version, report, encoder)
     return report
 
 
@@ -229,8 +229,10 @@ class Run:
             return claimed
 
 
-async def _complete(engine: AsyncEngine, version: Version, report: EmbedReport) -> None:
-    """Index, analyse and open the version; one worker does it, the others leave it to that one."""
+async def _complete(
+    engine: AsyncEngine, version: Version, report: EmbedReport, encoder: Encoder
+) -> None:
+    """Index, verify, analyse and open the version; one worker does it, the others go on."""
     name = version.embed_version
     async with engine.begin() as conn:
         lock = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
@@ -241,6 +243,7 @@ async def _complete(engine: AsyncEngine, version: Version, report: EmbedReport) 
         if version.index_kind == "exact" or grown:
             kind: Kind = "hnsw" if version.index_kind == "hnsw" else "auto"
             await build_index(engine, name, kind)
+            await verify(engine, name, encoder.encode_texts)
         async with engine.begin() as other:
             await other.execute(text(f"ANALYZE {partition_name(version.id)}"))
             if version.state == "building":

@@ -4,25 +4,38 @@ Figures behind the choices: ivfflat finds more of what text queries mean than HN
 same time, and costs a third to build; HNSW is faster for pictures and for steady inserts.
 """
 
+import asyncio
 import math
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import versions
 from core.db.partitions import build_index as build_partition_index
 from core.db.partitions import drop_index, partition_name
 from core.errors import InvalidSetting, VersionNotReady
-from core.vectors import EXACT_ROWS
+from core.planner import EXACT_ROWS, TARGET, enough
+from core.vectors import QueryVector, nearest_by_index, nearest_exact, unit
 from core.versions import Version
 
 Kind = Literal["auto", "exact", "ivfflat", "hnsw"]
+EncodeTexts = Callable[[list[str]], NDArray[np.float32]]
+"""n texts to float32 [n, dim], unit length."""
 
 HNSW = {"m": 16, "ef_construction": 200}
 HNSW_EF_SEARCH = 400
 ROWS_PER_LIST = 250
 SAMPLES_PER_LIST = 50  # vectors that pgvector's k-means looks at, for each list
+PROBED = 50
+"""Queries of each kind that recall is measured with."""
+SHARES = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
+"""Of the lists of ivfflat, tried one after the other."""
+BREADTHS = (40, 100, 200, 400, 1000)
+"""ef_search of HNSW, tried one after the other; 1000 is the most there is."""
 
 
 async def build_index(engine: AsyncEngine, name: str | None, kind: Kind = "auto") -> Version:
@@ -52,21 +65,105 @@ async def build_index(engine: AsyncEngine, name: str | None, kind: Kind = "auto"
         return await versions.set_index(conn, version, chosen, storage | search)
 
 
+async def verify(
+    engine: AsyncEngine, name: str | None, encode: EncodeTexts, *, target: float = TARGET
+) -> Version:
+    """Measure what the index of a version finds, for words and for pictures, with rising effort.
+
+    Words are names of what the museum holds, put through `encode`; pictures are its own. For each
+    the effort rises until recall among ten reaches `target` (among fifty a hundredth less), and
+    the steps are kept as `recall` in the version's index_params: [effort, recall@10, recall@50].
+    Nothing is measured where the version has no index.
+    """
+    async with engine.connect() as conn:
+        version = await versions.get(conn, name)
+        if version.index_kind == "exact":
+            return version
+        names = await _names(conn)
+        asked = {"image": await _stored(conn, version)}
+        if names:
+            asked["text"] = list(await asyncio.to_thread(encode, names))
+        steps = {
+            kind: await _steps(conn, version, [unit(version.id, each) for each in rows], target)
+            for kind, rows in asked.items()
+        }
+    async with engine.begin() as conn:
+        params = version.index_params | {"recall": steps}
+        return await versions.set_index(conn, version, version.index_kind, params)
+
+
+async def _steps(
+    conn: AsyncConnection, version: Version, queries: Sequence[QueryVector], target: float
+) -> list[list[float]]:
+    truth = [await _found(conn, version, query, None) for query in queries]
+    steps: list[list[float]] = []
+    for effort in efforts(version.index_kind, version.index_params.get("lists", 0)):
+        found = [await _found(conn, version, query, effort) for query in queries]
+        at_10, at_50 = (
+            float(np.mean([_share(f[:k], t[:k]) for f, t in zip(found, truth, strict=True)]))
+            for k in (10, 50)
+        )
+        steps.append([effort, round(at_10, 4), round(at_50, 4)])
+        if enough(at_10, at_50, target):
+            break
+    return steps
+
+
+def efforts(kind: str, lists: int) -> list[int]:
+    """Efforts worth measuring, least first."""
+    if kind == "hnsw":
+        return list(BREADTHS)
+    return sorted({max(1, math.ceil(share * lists)) for share in SHARES})
+
+
+async def _found(
+    conn: AsyncConnection, version: Version, query: QueryVector, effort: int | None
+) -> list[object]:
+    if effort is None:
+        hits = (await nearest_exact(conn, version, query, 50)).hits
+    else:
+        hits = await nearest_by_index(conn, version, query, 50, effort)
+    return [hit.image_id for hit in hits]
+
+
+def _share(found: Sequence[object], wanted: Sequence[object]) -> float:
+    return len(set(found) & set(wanted)) / max(1, len(wanted))
+
+
+async def _names(conn: AsyncConnection) -> list[str]:
+    """Names of taxa in the museum, scientific and common, the same ones every time."""
+    query = (
+        "SELECT name FROM (SELECT DISTINCT name FROM record CROSS JOIN LATERAL"
+        " (VALUES (canonical_name), (vernacular_name), (family)) AS named(name)"
+        " WHERE withdrawn_at IS NULL AND name <> '') AS names ORDER BY md5(name) LIMIT :most"
+    )
+    return list(await conn.scalars(text(query), {"most": PROBED}))
+
+
+async def _stored(conn: AsyncConnection, version: Version) -> list[NDArray[np.float32]]:
+    query = (
+        f"SELECT vector::real[] FROM {partition_name(version.id)}"
+        " ORDER BY md5(image_id::text) LIMIT :most"
+    )
+    found = await conn.scalars(text(query), {"most": PROBED})
+    return [np.asarray(row, np.float32) for row in found]
+
+
 def choose_kind(rows: int) -> Literal["exact", "ivfflat"]:
     """The index that suits `rows` vectors."""
     return "exact" if rows < EXACT_ROWS else "ivfflat"
 
 
 def index_params(kind: str, rows: int) -> tuple[dict[str, int], dict[str, int]]:
-    """Storage parameters of an index over `rows` vectors, and how hard to search it.
+    """Storage parameters of an index over `rows` vectors, and how hard to search it unmeasured.
 
     Probes are what text queries need (5 % of the lists, at least 20): they lie away from the
     pictures, and an index tuned on picture queries loses most of their hits.
     """
     if kind == "hnsw":
-        return HNSW, {"ef_search": HNSW_EF_SEARCH}
+        return HNSW, {"effort": HNSW_EF_SEARCH}
     lists = min(4000, max(100, rows // ROWS_PER_LIST))
-    return {"lists": lists}, {"probes": min(lists, max(20, math.ceil(lists * 0.05)))}
+    return {"lists": lists}, {"effort": min(lists, max(20, math.ceil(lists * 0.05)))}
 
 
 def build_megabytes(kind: str, rows: int, dim: int) -> int:

@@ -1,4 +1,4 @@
-"""Command line for embed versions: list, show, default, index, retire."""
+"""Command line for embed versions: list, show, default, index, verify, retire."""
 
 import asyncio
 import json
@@ -14,9 +14,11 @@ from core import settings, versions
 from core.db.embedded import open_database
 from core.db.engine import create_engine, translate_errors
 from core.db.migrate import migrate
+from core.encoders.registry import EncoderRegistry
 from core.errors import BioCosmosError
+from core.planner import TARGET
 from core.versions import Version, VersionCoverage
-from ingestor.index import Kind, build_index
+from ingestor.index import Kind, build_index, verify
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at and manage versions.")
 OUT = Console()
@@ -74,6 +76,41 @@ def index(
     built = run(lambda engine: build_index(engine, name, kind))
     params = ", ".join(f"{key} {value}" for key, value in built.index_params.items())
     OUT.print(f"{built.embed_version}: {built.index_kind} {params}".rstrip())
+    if built.index_kind != "exact":
+        OUT.print(f"Measure what it finds, and set how hard it tries: bin/versions verify {name}")
+
+
+@app.command("verify")
+def verify_index(
+    name: Name,
+    target: Annotated[
+        float, typer.Option(min=0.5, max=1.0, help="Share of the true ten nearest to find")
+    ] = TARGET,
+) -> None:
+    """Measure what the index of a version finds, and have searches try so hard as is needed."""
+    here = settings.load()
+
+    async def work(engine: AsyncEngine) -> Version:
+        async with engine.connect() as conn:
+            version = await versions.get(conn, name)
+        if version.index_kind == "exact":
+            return version
+        registry = EncoderRegistry(here)
+        try:
+            encoder = await registry.get(version)
+            return await verify(engine, name, encoder.encode_texts, target=target)
+        finally:
+            registry.close()
+
+    measured = run(work)
+    if measured.index_kind == "exact":
+        OUT.print(f"{name}: no index; every search compares with all.")
+        return
+    table = Table("queries", "effort", "recall@10", "recall@50")
+    for kind, steps in measured.index_params["recall"].items():
+        for effort, at_10, at_50 in steps:
+            table.add_row(kind, str(effort), f"{at_10:.3f}", f"{at_50:.3f}")
+    OUT.print(table)
 
 
 @app.command()

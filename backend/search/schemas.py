@@ -1,6 +1,6 @@
 """What a search asks and answers."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BeforeValidator, ConfigDict, Field
@@ -10,6 +10,7 @@ from backend.images.schemas import Image
 from backend.records.schemas import RecordSummary
 from backend.schemas import Shown
 from backend.versions.schemas import AskedVersion, VersionRef
+from core.planner import Path
 
 MOST_HITS = 200
 LONGEST_TEXT = 1000
@@ -105,10 +106,15 @@ class SearchResponse(Shown):
     query: QueryEcho
     embed_version: VersionRef
     total: int
-    """Images that could have been found in this version: all that pass the filters."""
+    """Images that could have been found in this version: all that pass the filters. An estimate
+    when an index answered; under filters then at least so many."""
     hits: list[Hit]
-    path: Literal["exact", "ivfflat", "hnsw"]
+    path: Path
     """How the nearest were found; all but exact may miss some."""
+    compared: int
+    """Vectors the query was compared with; roughly, when an index answered."""
+    expected_recall: float | None
+    """Share of the true ten nearest to expect; 1: none is missed; null: nobody measured it."""
     timing_ms: Milliseconds
 
 

@@ -23,6 +23,7 @@ from backend.versions import service as version_service
 from core import images, vectors, versions
 from core.errors import BadRequest, VersionNotReady, WrongSpace
 from core.filters import Filters
+from core.planner import Modality
 from core.vectors import QueryVector
 from core.versions import Version
 
@@ -41,8 +42,7 @@ class Outcome:
 
     version: Version
     ranked: list[Ranked]
-    total: int
-    path: vectors.Path
+    nearest: vectors.Nearest
     filters: Filters
 
 
@@ -63,7 +63,7 @@ async def search(
     # No connection is held while the model works.
     query = await _query(services, version, asked, file, stored, timing)
     async with services.reading() as conn:
-        return await _nearest(conn, version, query, asked.limit, conditions, timing)
+        return await _nearest(conn, version, query, asked, conditions, timing)
 
 
 def _why_not(version: Version) -> str:
@@ -133,20 +133,23 @@ async def _nearest(
     conn: AsyncConnection,
     version: Version,
     query: QueryVector,
-    limit: int,
+    asked: SearchRequest,
     conditions: Filters,
     timing: Timing,
 ) -> Outcome:
-    """The `limit` nearest that may be shown: images of withdrawn records are passed over."""
-    k = limit
+    """The nearest that may be shown: images of withdrawn records are passed over."""
+    k = limit = asked.limit
+    # Words, and vectors of unknown making, lie away from the pictures.
+    pictures_only = asked.vector is None and (not asked.q or asked.image_weight == 1)
+    modality: Modality = "image" if pictures_only else "text"
     while True:
         with timing.stage("search"):
-            nearest = await vectors.nearest(conn, version, query, k, conditions)
+            nearest = await vectors.nearest(conn, version, query, k, conditions, modality=modality)
         with timing.stage("rows"):
             shown = await queries.found(conn, [hit.image_id for hit in nearest.hits])
         ranked = [Ranked(h.score, shown[h.image_id]) for h in nearest.hits if h.image_id in shown]
         if len(ranked) >= limit or len(nearest.hits) < k:
-            return Outcome(version, ranked[:limit], nearest.rows, nearest.path, conditions)
+            return Outcome(version, ranked[:limit], nearest, conditions)
         k *= 4
 
 
@@ -158,9 +161,11 @@ def response(asked: SearchRequest, outcome: Outcome, timing: Timing) -> SearchRe
             filters=filters.encode(outcome.filters),
         ),
         embed_version=version_service.ref(outcome.version),
-        total=outcome.total,
+        total=outcome.nearest.rows,
         hits=[_hit(rank, ranked) for rank, ranked in enumerate(outcome.ranked, start=1)],
-        path=outcome.path,
+        path=outcome.nearest.path,
+        compared=outcome.nearest.compared,
+        expected_recall=outcome.nearest.recall,
         timing_ms=Milliseconds(
             **{name: timing.ms(name) for name in ("decode", "encode", "search", "rows")},
             total=timing.total_ms(),

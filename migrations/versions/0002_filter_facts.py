@@ -59,8 +59,18 @@ def upgrade() -> None:
     op.create_index("ix_embedding_facets", "embedding", ["facets"], postgresql_using="gin")
     op.create_index("ix_embedding_latitude_longitude", "embedding", ["latitude", "longitude"])
     op.create_index("ix_embedding_date_start", "embedding", ["date_start"])
+    # probes or ef_search, whichever the index has, are its effort now
+    op.execute(
+        "UPDATE embed_version SET index_params = index_params - 'probes' - 'ef_search' || jsonb_build_object("
+        "'effort', coalesce(index_params->'probes', index_params->'ef_search')) WHERE index_kind <> 'exact'"
+    )
 
 
 def downgrade() -> None:
+    op.execute(
+        "UPDATE embed_version SET index_params = index_params - 'effort' - 'recall' || jsonb_build_object("
+        "CASE index_kind WHEN 'hnsw' THEN 'ef_search' ELSE 'probes' END, index_params->'effort')"
+        " WHERE index_kind <> 'exact'"
+    )
     for column in COLUMNS:
         op.drop_column("embedding", column)

@@ -42,7 +42,7 @@ async def test_by_words(client, museum):
     assert body["embed_version"]["embed_version"] == "tiny"
     assert body["embed_version"]["dim"] == 48
     assert body["total"] == 12
-    assert body["path"] == "exact"
+    assert (body["path"], body["compared"], body["expected_recall"]) == ("exact", 12, 1.0)
     assert [hit["rank"] for hit in body["hits"]] == [1, 2, 3, 4, 5]
     scores = [hit["score"] for hit in body["hits"]]
     assert scores == sorted(scores, reverse=True)
@@ -295,6 +295,30 @@ async def test_many_at_once_answer_as_one_by_one(client):
     alone = [ids(await client.get(SEARCH, params={"q": q})) for q in words[:4]]
     together = await asyncio.gather(*(client.get(SEARCH, params={"q": q}) for q in words))
     assert [ids(answer) for answer in together][:4] == alone
+
+
+async def test_only_pictures_alone_are_easy(client, museum, monkeypatch):
+    """What lies off the pictures is searched with the effort that words need."""
+    asked = []
+    nearest = vectors.nearest
+
+    async def watched(*args, modality, **more):
+        asked.append(modality)
+        return await nearest(*args, modality=modality, **more)
+
+    monkeypatch.setattr(vectors, "nearest", watched)
+    like = str(named("image 3"))
+    vector = {"vector": [1.0] * 48, "vector_version": "tiny"}
+    for body in (
+        {"like": like},
+        {"q": "wings", "like": like, "image_weight": 1},
+        {"q": "wings"},
+        {"q": "wings", "like": like},
+        vector,
+        vector | {"like": like},
+    ):
+        assert (await client.post(SEARCH, json=body)).status_code == 200
+    assert asked == ["image", "image", "text", "text", "text", "text"]
 
 
 FILTERED = [

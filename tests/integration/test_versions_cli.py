@@ -41,7 +41,12 @@ async def test_look_choose_index_and_retire(engine: AsyncEngine, database_url: s
     assert refused.stderr.strip().startswith("error: Embed version 'old' is the default")
     assert "new is now the default" in cli(database_url, "default", "new").stdout
     assert "new: exact" in cli(database_url, "index", "new").stdout
+    assert "no index" in cli(database_url, "verify", "new").stdout
     assert "new: hnsw m 16" in cli(database_url, "index", "new", "--kind", "hnsw").stdout
+    no_model = cli(database_url, "verify", "new")
+    assert no_model.returncode == 1
+    assert no_model.stderr.startswith("error: ")
+    assert "new: exact" in cli(database_url, "index", "new", "--kind", "exact").stdout
     assert cli(database_url, "retire", "old").returncode == 1, "asks, and nobody answers"
     assert "old is retired" in cli(database_url, "retire", "old", "--yes").stdout
     unknown = cli(database_url, "show", "none")

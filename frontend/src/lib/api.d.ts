@@ -658,7 +658,8 @@ export interface components {
             embed_version: components["schemas"]["VersionRef"];
             /**
              * Total
-             * @description Images that could have been found in this version: all that pass the filters.
+             * @description Images that could have been found in this version: all that pass the filters. An estimate
+             *     when an index answered; under filters then at least so many.
              */
             total: number;
             /** Hits */
@@ -669,6 +670,16 @@ export interface components {
              * @enum {string}
              */
             path: "exact" | "ivfflat" | "hnsw";
+            /**
+             * Compared
+             * @description Vectors the query was compared with; roughly, when an index answered.
+             */
+            compared: number;
+            /**
+             * Expected Recall
+             * @description Share of the true ten nearest to expect; 1: none is missed; null: nobody measured it.
+             */
+            expected_recall: number | null;
             timing_ms: components["schemas"]["Milliseconds"];
         };
         /**

@@ -268,7 +268,7 @@ def test_freezing_adapting_and_layer_decay_reach_the_network():
     assert min(group.lr_factor for group in groups) == 0.5**5
     assert {group.weight_decay for group in groups} == {
         0.0,
-        architecture("clip_vitb32").weight_decay,
+        architecture("clip_vitb32").defaults.weight_decay,
     }
     adapted = network()
     text = "model: {id: clip_vitb32, lora: {towers: [image, text], rank: 2}}"

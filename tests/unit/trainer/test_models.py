@@ -78,9 +78,9 @@ def test_openai_weights_get_quick_gelu_and_others_do_not():
 
 
 def test_family_defaults():
-    assert (architecture("bioclip").weight_decay, architecture("bioclip").beta2) == (0.2, 0.98)
+    assert architecture("bioclip").defaults == Defaults(0.2, 0.98)
     siglip = architecture("siglip2_vitb16")
-    assert (siglip.weight_decay, siglip.beta2) == (0.0, 0.95)
+    assert siglip.defaults == Defaults(0.0, 0.95)
 
 
 def test_an_unknown_id_is_answered_with_the_nearest():

@@ -1,0 +1,72 @@
+"""The statements that find the nearest vectors of one version; its partition is called `e`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.db.partitions import partition_name
+
+SPARE = 64
+"""Neighbours asked of an index beyond k, as some may be of images that are no longer shown."""
+
+
+def exact(version_id: int, k: int, where: str = "true", spare: int | None = SPARE) -> str:
+    """Compare with every vector that passes `where`; the `+ 0` keeps an index out of it.
+
+    Which images can be shown is asked of the best `k + spare` only (None: of all), as a join with
+    every image would cost more than the comparisons do.
+    """
+    limit = "" if spare is None else f" ORDER BY distance LIMIT {int(k) + spare}"
+    return (
+        "WITH scored AS MATERIALIZED ("
+        " SELECT image_id, (vector <=> CAST(:query AS halfvec)) + 0 AS distance"
+        f" FROM {partition_name(version_id)} e WHERE {where}),"
+        f" best AS (SELECT image_id, distance FROM scored{limit})"
+        " SELECT best.image_id, best.distance, (SELECT count(*) FROM scored) AS candidates"
+        " FROM best JOIN image i ON i.id = best.image_id WHERE i.state = 'ok'"
+        f" ORDER BY best.distance, best.image_id LIMIT {int(k)}"
+    )
+
+
+def by_index(version_id: int, dim: int, k: int, where: str = "true") -> str:
+    """Ask the index for a few more than `k` that pass, then leave out what cannot be shown.
+
+    Literal limits: with a bound one a cached plan would pass over the index.
+    """
+    vector_type = f"halfvec({int(dim)})"
+    return (
+        "WITH hit AS MATERIALIZED ("
+        f" SELECT image_id, vector::{vector_type} <=> CAST(:query AS {vector_type}) AS distance"
+        f" FROM {partition_name(version_id)} e WHERE {where}"
+        f" ORDER BY distance LIMIT {int(k) + SPARE})"
+        " SELECT hit.image_id, hit.distance FROM hit JOIN image i ON i.id = hit.image_id"
+        f" WHERE i.state = 'ok' ORDER BY hit.distance + 0, hit.image_id LIMIT {int(k)}"
+    )
+
+
+def count(version_id: int, where: str, most: int) -> str:
+    """Count what passes `where`, up to `most`."""
+    return (
+        f"SELECT count(*) FROM (SELECT FROM {partition_name(version_id)} e"
+        f" WHERE {where} LIMIT {int(most)}) AS passing"
+    )
+
+
+def settings(kind: str, params: Mapping[str, Any], effort: int) -> dict[str, str]:
+    """Settings that make an index try so hard (probes or ef_search), going on until it has enough.
+
+    Plans are made for the very values: a filter that keeps little must not share a plan with one
+    that keeps much.
+    """
+    chosen = {"plan_cache_mode": "force_custom_plan"}
+    if kind == "ivfflat":
+        return chosen | {
+            "ivfflat.probes": str(int(effort)),
+            "ivfflat.iterative_scan": "relaxed_order",
+            "ivfflat.max_probes": str(int(params["lists"])),
+        }
+    return chosen | {
+        "hnsw.ef_search": str(int(effort)),
+        "hnsw.iterative_scan": "relaxed_order",
+        "hnsw.max_scan_tuples": "40000",
+        "hnsw.scan_mem_multiplier": "4",
+    }
