@@ -10,6 +10,7 @@ from core.errors import InvalidSetting, PortalError
 from core.sample import draw_museum
 from core.sample.server import SampleServer
 from core.settings import Settings
+from ingestor.pictures import fetch_images
 from ingestor.run import ingest
 from ingestor.sources.gbif import open_gbif
 from ingestor.sources.gbif_download import Download, GbifDownload
@@ -354,3 +355,14 @@ async def test_renditions_of_a_download_are_those_of_the_search(server, portal, 
     assert await value(engine, query) == small
     await downloaded(server, portal, tmp_path, engine)
     assert await value(engine, query) == small
+
+
+async def test_images_come_from_gbifs_cache_when_asked(server, portal, tmp_path, engine):
+    await ingest(engine, await opened(server, portal, rendition="cache"), limit=5)
+    home = Settings(home=tmp_path / "home", contact="me@example.org", gbif_url=server.url)
+    counts = await fetch_images(engine, home, rate=200)
+    assert counts.states["ok"] >= 5
+    asked = [v.path for v in server.visits if v.path.startswith("/v1/image/cache/1200x/")]
+    assert len(asked) == await value(engine, "SELECT count(*) FROM image")
+    own = "SELECT count(*) FROM image WHERE identifier LIKE '%/v1/image/cache/%'"
+    assert await value(engine, own) == 0
