@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from core.darwincore.terms import cells as cells_by_term
 from core.darwincore.terms import term
 from ingestor.sources.base import MediaRow, Row
-from ingestor.sources.iiif_image import smaller
+from ingestor.sources.iiif_image import smaller, with_link
 from ingestor.sources.portal import Json, JsonValue, as_text, rows_of
 
 Rendition = Literal["small", "cache", "original"]
@@ -35,7 +35,7 @@ def occurrence_row(occurrence: Json, base_url: str, rendition: Rendition, checkl
     media = [
         MediaRow(
             f"occurrence/{key}/media/{_name_of(cells, place)}",
-            cells,
+            with_link(cells, identifier_of(cells)),
             _fetch_url(cells, key, base_url, rendition),
         )
         for place, cells in enumerate(_media(occurrence))

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from core.darwincore.terms import cells
 from ingestor.sources.base import DatasetInfo, MediaRow, Row
-from ingestor.sources.iiif_image import published, service_of, smaller
+from ingestor.sources.iiif_image import service_of, smaller, with_link
 from ingestor.sources.portal import Json, JsonValue, as_text
 
 _LINKS = ("accessURI", "goodQualityAccessURI", "bestQualityAccessURI", "identifier")
@@ -70,16 +70,10 @@ def medium_row(item: Json, media_url: str, rendition: str) -> MediaRow:
         if value := as_text(index.get(name)):
             fields[f"idigbio:{term}"] = value
     identifier = _identifier(fields)
-    whole = published(identifier)
-    if whole != identifier:  # a bare Peabody name is no link; the name stays in the row
-        fields = {"ac:accessURI": whole} | {
-            (f"published:{name}" if value == identifier else name): value
-            for name, value in fields.items()
-        }
     small = None
     if rendition == "small":
         small = smaller(identifier) or f"{media_url}/v2/media/{quote(uuid)}?size=webview"
-    return MediaRow(f"media/{uuid}", fields, small)
+    return MediaRow(f"media/{uuid}", with_link(fields, identifier), small)
 
 
 def dataset_of(attribution: Json) -> DatasetInfo:

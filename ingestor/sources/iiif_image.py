@@ -1,6 +1,7 @@
 """IIIF Image API addresses (2.1 and 3.0): smaller renditions of the same image."""
 
 import re
+from collections.abc import Mapping
 
 SIDE = 1024
 """Pixels of the longer side that we ask for: more than any encoder looks at."""
@@ -47,7 +48,13 @@ def service_of(identifier: str) -> str | None:
     return found["service"] if found else None
 
 
-def published(identifier: str) -> str:
-    """Return the address of the original for a Peabody name; other identifiers as they are."""
+def with_link(fields: Mapping[str, str], identifier: str) -> dict[str, str]:
+    """Return a medium's terms with a link to the original where it has but a Peabody name.
+
+    The name stays in the row under `published:` and its term.
+    """
     text = identifier.strip()
-    return f"{YALE}/{text}/full/full/0/default.jpg" if _PEABODY.fullmatch(text) else identifier
+    if not _PEABODY.fullmatch(text):
+        return dict(fields)
+    kept = {f"published:{n}" if v == identifier else n: v for n, v in fields.items()}
+    return {"ac:accessURI": f"{YALE}/{text}/full/full/0/default.jpg"} | kept

@@ -189,7 +189,7 @@ async def _status(answer: aiohttp.ClientResponse) -> None:
     if 200 <= status < 300:
         return
     if status in _LATER or status >= 500:
-        seconds = retry_after(answer.headers.get("Retry-After"))
+        seconds = retry_after(answer.headers.get("Retry-After"), answer.headers.get("Date"))
         said = f"answered {status} {answer.reason or ''}".strip()
         raise _Again(said, seconds, calm=status == _CALM)
     said = " ".join((await answer.text(errors="replace")).split())[:200]

@@ -212,3 +212,14 @@ def test_shuffling_the_keys_changes_nothing():
     shuffled = {key: CLASSIFIED[key] for key in keys}
     parsed = [darwincore.parse_record(row(o).fields) for o in (CLASSIFIED, shuffled)]
     assert parsed[0] == parsed[1]
+
+
+def test_a_peabody_name_becomes_a_link_and_stays():
+    name = "ypm:e1ce7f3b-fef8-44a3-bacf-60d65c5a478c"
+    media = [{"type": "StillImage", "identifier": name}]
+    medium = row({"key": 1, "datasetKey": "d", "media": media}).media[0]
+    service = f"https://images.collections.yale.edu/iiif/2/{name}"
+    parsed = darwincore.parse_media(medium.fields)
+    assert parsed.identifier == f"{service}/full/full/0/default.jpg"
+    assert medium.fetch_url == f"{service}/full/!1024,1024/0/default.jpg"
+    assert name in medium.fields.values()
