@@ -14,7 +14,7 @@ from trainer.config import Config, ImbalanceSettings, LossSettings, SampleSettin
 from trainer.layers import Group, freeze, parameter_groups
 from trainer.lora import add_lora
 from trainer.losses import LogitPair, Objective
-from trainer.models import architecture
+from trainer.models import family_defaults
 from trainer.newick import patristic
 from trainer.sampling import (
     Balance,
@@ -104,14 +104,17 @@ def objective(config: Config, facts: Facts, device: torch.device | str = "cpu") 
 def trainable(network: nn.Module, config: Config) -> list[Group]:
     """Adapt and freeze `network` as set, and group what is left for the optimiser.
 
-    Weight decay is that of the model's family. Call before the network is wrapped.
+    Weight decay is that of the model's family where none is set. Call before wrapping.
     """
     own = config.model
     if own.lora is not None:
         add_lora(network, own.lora.towers, own.lora.rank, own.lora.alpha)
     if own.freeze:
         freeze(network, own.freeze)
-    return parameter_groups(network, architecture(own.id).weight_decay, own.layer_decay)
+    decay = config.optim.weight_decay
+    if decay is None:
+        decay = family_defaults(own.id, network).weight_decay
+    return parameter_groups(network, decay, own.layer_decay)
 
 
 def _plain(sample: SampleSettings, batch: int, seed: int, facts: Facts) -> Stream:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from core.errors import InvalidSetting
 from trainer import typed
+from trainer.config_run import OptimSettings, RunSettings, ScheduleSettings
 from trainer.terms import Combine, Focal, Kind, Similarity
 from trainer.typed import when
 from trainer.weights import Pairing, Population
@@ -25,9 +26,16 @@ class LoraSettings:
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Which network, and which of its layers learn how fast. See `layers.freeze` for selectors."""
+    """Which network, and which of its layers learn how fast. See `layers.freeze` for selectors.
+
+    `id` is an id of `models`, an open_clip name, `hf-hub:org/name` or a directory in open_clip
+    form; `pretrained` a tag or file where the id does not say. `random` starts from the random
+    weights of the run's seed instead.
+    """
 
     id: str
+    pretrained: str = ""
+    random: bool = False
     freeze: tuple[str, ...] = ()
     layer_decay: dict[str, float] = field(default_factory=dict)
     lora: LoraSettings | None = None
@@ -139,6 +147,9 @@ class Config:
     loss: tuple[LossSettings, ...] = field(default_factory=lambda: (LossSettings(),))
     logits: tuple[LogitSettings, ...] = field(default_factory=lambda: (LogitSettings(),))
     tile: int = 1024
+    optim: OptimSettings = field(default_factory=OptimSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
+    run: RunSettings = field(default_factory=RunSettings)
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:

@@ -17,6 +17,17 @@ Family = Literal["clip", "siglip"]
 
 
 @dataclass(frozen=True)
+class Defaults:
+    """AdamW's settings that differ between families."""
+
+    weight_decay: float
+    beta2: float
+
+
+DEFAULTS: dict[Family, Defaults] = {"clip": Defaults(0.2, 0.98), "siglip": Defaults(0.0, 0.95)}
+
+
+@dataclass(frozen=True)
 class Architecture:
     """One entry of the registry."""
 
@@ -42,14 +53,9 @@ class Architecture:
         return "siglip" if "siglip" in self.id else "clip"
 
     @property
-    def weight_decay(self) -> float:
-        """The family's AdamW weight decay."""
-        return 0.0 if self.family == "siglip" else 0.2
-
-    @property
-    def beta2(self) -> float:
-        """The family's AdamW beta2."""
-        return 0.95 if self.family == "siglip" else 0.98
+    def defaults(self) -> "Defaults":
+        """What AdamW is best given for this family."""
+        return DEFAULTS[self.family]
 
     def preprocess(self) -> dict[str, Any]:
         """The released preprocessing: size, mean, std, interpolation, resize_mode.
@@ -141,6 +147,14 @@ def architecture(id: str) -> Architecture:
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(REGISTRY)}"
         raise InvalidSetting(f"no model {id!r}: {hint}")
     return REGISTRY[id]
+
+
+def family_defaults(id: str, network: nn.Module) -> Defaults:
+    """Of a model of the registry, or of any other by whether it has SigLIP's logit bias."""
+    if id in REGISTRY:
+        return REGISTRY[id].defaults
+    biased = getattr(network, "logit_bias", None) is not None
+    return DEFAULTS["siglip" if biased else "clip"]
 
 
 def check_text_lengths(architecture: Architecture, longest: int) -> None:

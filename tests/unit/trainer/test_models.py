@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import InvalidSetting
 from trainer.layers import layers
-from trainer.models import REGISTRY, architecture, check_text_lengths
+from trainer.models import REGISTRY, Defaults, architecture, check_text_lengths
 
 SIZES = {
     "siglip_vitl16_256": (24, 24),

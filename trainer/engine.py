@@ -1,0 +1,262 @@
+"""The training loop: every step is a function of (seed, step), so a killed run resumes exactly."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as c10d
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from core.errors import Conflict, InvalidSetting, TrainingError
+from trainer.assemble import trainable
+from trainer.config import Config
+from trainer.config_run import MACHINE, RunSettings
+from trainer.ema import Average
+from trainer.engine_files import BEST, LAST, MetricLog, read_checkpoint, write_checkpoint
+from trainer.engine_step import Batch, Stepped, Stepper, autocast_dtype
+from trainer.launch import Place
+from trainer.losses import Objective
+from trainer.models import family_defaults
+from trainer.network import Released, Towers
+from trainer.schedules import Schedule
+from trainer.typed import content_hash
+
+_PATIENCE = 10
+"""Steps in a row that may be left out because a number was not finite."""
+Load = Callable[[int], Batch]
+Evaluate = Callable[[Towers], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the engine tells, and asks, the outside."""
+
+    say: Callable[[str], None] = lambda _: None
+    """Takes sentences for a person."""
+    tick: Callable[[int, float], None] = lambda _, __: None
+    """Takes the steps done and the last loss after every step."""
+    evaluate: Evaluate | None = None
+    """Gives measures of the weights as they stand; asked on every rank."""
+
+
+class Engine:
+    """One run in `folder`: builds, resumes, trains, writes `metrics.jsonl` and `ckpt/`."""
+
+    def __init__(
+        self,
+        config: Config,
+        released: Released,
+        objective: Objective,
+        load: Load,
+        folder: Path,
+        place: Place,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self.config, self.place, self._hooks = config, place, hooks or Hooks()
+        self._run, self._load, self._folder = config.run, load, folder
+        batch = config.sample.batch
+        if batch % place.world:
+            raise InvalidSetting(f"a batch of {batch} cannot be shared by {place.world} ranks")
+        self.steps = math.ceil(config.run.samples / batch)
+        self.micro = min(config.run.micro or batch, batch // place.world)
+        groups = trainable(released.network, config)
+        self.towers, self.objective = Towers(released).to(place.device), objective
+        self._stepper = Stepper(
+            wrapped(self.towers, self._run, place),
+            objective,
+            groups,
+            config.optim,
+            config.optim.beta2 or family_defaults(config.model.id, released.network).beta2,
+            autocast_dtype(self._run.precision, place.device),
+            config.seed,
+        )
+        ema = config.optim.ema
+        self._average = None if ema is None else Average(self._whole(), ema)
+        self._schedule = Schedule(config.schedule, self.steps, batch)
+        self.log = MetricLog(folder / "metrics.jsonl")
+        self.done, self._best, self._left_out = 0, -math.inf, 0
+        self._resume()
+
+    def train(self) -> None:
+        """Run to the end; raises TrainingError where a run cannot go on."""
+        with _ahead(self._load, self.done, self.steps, self._run.workers) as batches:
+            begun, since = time.monotonic(), self.done
+            for number, batch in zip(range(self.done, self.steps), batches, strict=True):
+                found = self._step(batch.to(self.place.device), number)
+                self._check(found, number)
+                if self._average is not None and found.applied:
+                    self._average.update(number)
+                self.done = number + 1
+                self._hooks.tick(self.done, found.loss)
+                if self._due(self._run.log_every * self.config.sample.batch):
+                    pace = (self.done - since) * self.config.sample.batch
+                    self._note(found, pace / (time.monotonic() - begun))
+                self._after()
+
+    @contextmanager
+    def judged(self) -> Iterator[Towers]:
+        """The towers with the weights to evaluate and publish, in evaluation mode."""
+        self.towers.eval()
+        try:
+            with nullcontext() if self._average is None else self._average.in_place():
+                yield self.towers
+        finally:
+            self.towers.train()
+
+    def _step(self, batch: Batch, number: int) -> Stepped:
+        factor = self._schedule.factor(number)
+        while True:
+            try:
+                return self._stepper.step(batch, number, factor, self.micro)
+            except torch.OutOfMemoryError as error:
+                if self.place.world > 1 or self.micro == 1:
+                    raise TrainingError(
+                        f"out of memory at step {number} with {self.micro} samples at a time: set "
+                        f"run.micro={max(1, self.micro // 2)} or run.checkpoint_activations=true; "
+                        "the run resumes where it was saved"
+                    ) from error
+            # Outside the handler, which would keep the failed step's tensors alive.
+            self.micro = (self.micro + 1) // 2
+            self._hooks.say(f"out of memory at step {number}: going on with micro={self.micro}")
+            self._stepper.optimiser.zero_grad(set_to_none=True)
+            if self.place.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _check(self, found: Stepped, number: int) -> None:
+        self._left_out = 0 if found.applied else self._left_out + 1
+        scaling = self._stepper.scaler.is_enabled() and math.isfinite(found.loss)
+        if found.applied or (scaling and self._left_out <= 2 * _PATIENCE):
+            return
+        if self._run.on_nan == "stop" or self._left_out > _PATIENCE:
+            raise TrainingError(
+                f"the loss of step {number} is {found.loss} and its gradient {found.gradient_norm}:"
+                " lower optim.lr, lengthen schedule.warmup, or set run.precision=fp32; "
+                "run.on_nan=skip leaves such steps out. The run resumes where it was saved"
+            )
+        self._hooks.say(f"step {number} left out: its loss or gradient is not finite")
+
+    def _note(self, found: Stepped, pace: float) -> None:
+        row = {
+            "step": self.done,
+            "samples": self.done * self.config.sample.batch,
+            "loss": found.loss,
+            "terms": found.values,
+            "floors": found.floors,
+            "gradient_norm": found.gradient_norm,
+            "rate": self.config.optim.lr * self._schedule.factor(self.done - 1),
+            "scales": [float(pair.log_scale.detach().exp()) for pair in self.objective.logits],
+            "biases": [float(pair.bias.detach()) for pair in self.objective.logits],
+            "samples_per_s": pace,
+        }
+        if self.place.leads:
+            self.log.add(row)
+
+    def _after(self) -> None:
+        last = self.done == self.steps
+        if self._hooks.evaluate is not None and (last or self._due(self._run.every)):
+            with self.judged() as towers:
+                measures = self._hooks.evaluate(towers)
+            if self.place.leads:
+                self.log.add({"step": self.done, "measures": measures})
+            self._keep_best(measures)
+        if last or self._due(self._run.save):
+            self._save()
+
+    def _keep_best(self, measures: dict[str, float]) -> None:
+        name = self._run.best
+        judge = name or next(iter(measures), "")
+        if judge not in measures:
+            raise InvalidSetting(f"no measure {judge!r}: there are {', '.join(measures)}")
+        self._schedule.plateau.see(measures[judge])
+        if name and measures[name] > self._best:
+            self._best = measures[name]
+            if self.place.leads:
+                with self.judged():
+                    kept = {"weights": self._whole().state_dict(), "step": self.done}
+                    write_checkpoint(self._folder / "ckpt" / BEST, kept | {name: self._best})
+
+    def _save(self) -> None:
+        if self.place.leads:
+            state: dict[str, Any] = {
+                "config": _identity(self.config),
+                "step": self.done,
+                "weights": self._whole().state_dict(),
+                "optimiser": self._stepper.optimiser.state_dict(),
+                "scaler": self._stepper.scaler.state_dict(),
+                "average": None if self._average is None else self._average.shadow,
+                "plateau": self._schedule.plateau.state(),
+                "best": self._best,
+            }
+            write_checkpoint(self._folder / "ckpt" / LAST, state)
+        if self.place.world > 1:
+            c10d.barrier()
+
+    def _resume(self) -> None:
+        path = self._folder / "ckpt" / LAST
+        if path.exists():
+            state = read_checkpoint(path, self.place.device)
+            if state["config"] != _identity(self.config):
+                raise Conflict(f"{self._folder} holds a run with other settings: choose another")
+            self._whole().load_state_dict(state["weights"])
+            self._stepper.optimiser.load_state_dict(state["optimiser"])
+            self._stepper.scaler.load_state_dict(state["scaler"])
+            if self._average is not None:
+                self._average.shadow = state["average"]
+            for key, value in state["plateau"].items():
+                setattr(self._schedule.plateau, key, value)
+            self.done, self._best = state["step"], state["best"]
+            self._hooks.say(f"resumed at step {self.done} of {self.steps}")
+        if self.place.leads:
+            self.log.rewind(self.done)
+
+    def _due(self, samples: int) -> bool:
+        every = max(1, round(samples / self.config.sample.batch))
+        return self.done % every == 0
+
+    def _whole(self) -> nn.Module:
+        return nn.ModuleDict({"towers": self.towers, "objective": self.objective})
+
+
+def wrapped(towers: Towers, run: RunSettings, place: Place) -> nn.Module:
+    """The towers as they are called in training: checkpointed, compiled, data-parallel."""
+    if run.checkpoint_activations:
+        towers.network.set_grad_checkpointing(True)  # type: ignore[operator]
+    module: nn.Module = torch.compile(towers) if run.compile else towers  # type: ignore[assignment]
+    if place.world > 1:
+        own = [place.device] if place.device.type == "cuda" else None
+        module = DistributedDataParallel(module, device_ids=own)
+    return module
+
+
+def _identity(config: Config) -> str:
+    """Hash of what decides the numbers; how the machine computes them may change."""
+    plain = RunSettings()
+    machine = {name: getattr(plain, name) for name in MACHINE}
+    return content_hash(replace(config, run=replace(config.run, **machine)))
+
+
+@contextmanager
+def _ahead(load: Load, first: int, last: int, workers: int) -> Iterator[Iterator[Batch]]:
+    """Batches in order, made by threads a few steps ahead."""
+    with ThreadPoolExecutor(workers, "batch") as pool:
+        waiting: list[Future[Batch]] = []
+
+        def batches() -> Iterator[Batch]:
+            coming = iter(range(first, last))
+            for _ in range(first, last):
+                while len(waiting) <= workers and (step := next(coming, None)) is not None:
+                    waiting.append(pool.submit(load, step))
+                yield waiting.pop(0).result()
+
+        try:
+            yield batches()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,172 @@
+"""One training step: precision, gradient cache, clipping, and what to do when it cannot be done.
+
+With micro-batches the loss still sees the whole batch (GradCache, Gao et al. 2021): features are
+computed without a graph, the loss gives their gradients, and a second pass carries them into the
+network. Both passes draw the same random numbers.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from trainer import dist
+from trainer.config_run import OptimSettings, Precision
+from trainer.layers import Group
+from trainer.losses import Objective, Outcome
+from trainer.streams import sample_seed
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One rank's share of a step."""
+
+    pixels: Tensor
+    """uint8 [b, H, W, 3]."""
+    tokens: Tensor
+    """int64 [b, L]."""
+    classes: Tensor
+    """int64 [b]."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on `device`."""
+        moved = (
+            part.to(device, non_blocking=True) for part in (self.pixels, self.tokens, self.classes)
+        )
+        return Batch(*moved)
+
+    def parts(self, size: int) -> Iterator["Batch"]:
+        """Micro-batches of at most `size`."""
+        for start in range(0, len(self.classes), size):
+            cut = slice(start, start + size)
+            yield Batch(self.pixels[cut], self.tokens[cut], self.classes[cut])
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What a step reports; numbers, so that nothing holds on to the device."""
+
+    loss: float
+    values: list[float]
+    floors: list[float]
+    gradient_norm: float
+    applied: bool
+    """False where the update was left out because a number was not finite."""
+
+
+def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """What the towers compute in; "auto" is bfloat16 on a GPU that has it, else float32."""
+    if precision == "auto":
+        able = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if able else torch.float32
+    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+class Stepper:
+    """Takes batches and changes the weights."""
+
+    def __init__(
+        self,
+        towers: nn.Module,
+        objective: Objective,
+        groups: Sequence[Group],
+        optim: OptimSettings,
+        beta2: float,
+        dtype: torch.dtype,
+        seed: int,
+    ) -> None:
+        self.optimiser = _optimiser(groups, objective, optim, beta2)
+        self.scaler = torch.amp.GradScaler(
+            _device(towers).type, enabled=dtype == torch.float16, init_scale=2.0**14
+        )
+        self._towers, self._objective = towers, objective
+        self._clip, self._peak = optim.clip, optim.lr
+        self._dtype, self._seed = dtype, seed
+        self._trained = [p for group in self.optimiser.param_groups for p in group["params"]]
+
+    def step(self, batch: Batch, number: int, factor: float, micro: int) -> Stepped:
+        """One update at `factor` times the peak rate; the weights change only if all is finite."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._peak * factor * group["factor"]
+        self.optimiser.zero_grad(set_to_none=True)
+        outcome = self._backward(batch, number, micro)
+        for parameter in self._objective.parameters():
+            if parameter.grad is not None:
+                dist.sum_over_ranks(parameter.grad).div_(dist.world_size())
+        self.scaler.unscale_(self.optimiser)
+        limit = float("inf") if self._clip is None else self._clip
+        norm = nn.utils.clip_grad_norm_(self._trained, limit)
+        loss, size = torch.stack([outcome.loss.detach().double(), norm.double()]).tolist()
+        finite = math.isfinite(loss) and math.isfinite(size)
+        if finite:
+            self.scaler.step(self.optimiser)
+            for pair in self._objective.logits:
+                pair.cap_()
+        if self.scaler.is_enabled():
+            self.scaler.update()
+        return Stepped(loss, outcome.values.tolist(), outcome.floors.tolist(), size, finite)
+
+    def _backward(self, batch: Batch, number: int, micro: int) -> Outcome:
+        parts = list(batch.parts(micro))
+        if len(parts) == 1:
+            images, texts = self._features(self._towers, parts[0], number, 0)
+            outcome: Outcome = self._objective(images, texts, batch.classes)
+            self.scaler.scale(outcome.loss).backward()  # type: ignore[no-untyped-call]
+            return outcome
+        with torch.no_grad():
+            plain = self._unwrapped()
+            cached = [self._features(plain, part, number, i) for i, part in enumerate(parts)]
+        sides = [torch.cat(side).requires_grad_() for side in zip(*cached, strict=True)]
+        outcome = self._objective(*sides, batch.classes)
+        self.scaler.scale(outcome.loss).backward()  # type: ignore[no-untyped-call]
+        gradients = [side.grad.split(micro) for side in sides]  # type: ignore[union-attr]
+        for i, part in enumerate(parts):
+            with self._quiet() if i + 1 < len(parts) else nullcontext():
+                features = self._features(self._towers, part, number, i)
+                torch.autograd.backward(features, [side[i] for side in gradients])
+        return outcome
+
+    def _features(
+        self, towers: nn.Module, part: Batch, number: int, place: int
+    ) -> tuple[Tensor, Tensor]:
+        """Features in float32; dropout depends on nothing but the seed, the step and the place."""
+        key = f"{dist.rank()}:{place}"
+        torch.manual_seed(sample_seed(self._seed, number, key))
+        device = part.pixels.device.type
+        with torch.autocast(device, self._dtype, enabled=self._dtype != torch.float32):
+            images, texts = towers(part.pixels, part.tokens)
+        return images.float(), texts.float()
+
+    def _unwrapped(self) -> nn.Module:
+        towers = self._towers
+        return towers.module if isinstance(towers, DistributedDataParallel) else towers
+
+    def _quiet(self) -> AbstractContextManager[None]:
+        """No exchange between ranks until the last micro-batch."""
+        towers = self._towers
+        return towers.no_sync() if isinstance(towers, DistributedDataParallel) else nullcontext()
+
+
+def _optimiser(
+    groups: Sequence[Group], objective: Objective, optim: OptimSettings, beta2: float
+) -> torch.optim.AdamW:
+    logits = [p for p in objective.parameters() if p.requires_grad]
+    listed = [*groups, *([Group("objective", list(logits), 1.0, 0.0)] if logits else [])]
+    return torch.optim.AdamW(
+        [
+            {"params": g.parameters, "weight_decay": g.weight_decay, "factor": g.lr_factor}
+            for g in listed
+        ],
+        lr=optim.lr,
+        betas=(optim.beta1, beta2),
+        eps=optim.eps,
+        fused=next(iter(listed[0].parameters)).device.type == "cuda",
+    )
+
+
+def _device(module: nn.Module) -> torch.device:
+    return next(module.parameters()).device
