@@ -11,7 +11,7 @@ from core.settings import Settings
 from ingestor.commands import Images, Limit, Rate, fetch, notes, read, run
 from ingestor.sources.gbif import open_gbif
 from ingestor.sources.gbif_download import Download, GbifDownload
-from ingestor.sources.gbif_query import GbifQuery, make_query
+from ingestor.sources.gbif_query import OPTIONS, GbifQuery, make_query
 from ingestor.sources.gbif_record import Rendition
 from ingestor.sources.idigbio import open_idigbio, parse_rq
 from ingestor.sources.iiif import IiifSource
@@ -61,24 +61,13 @@ def gbif(
     rate: Rate = 1.0,
 ) -> None:
     """Read what a search of GBIF finds; options given more than once are alternatives."""
-    options = {
-        "dataset": dataset or [],
-        "institution": institution or [],
-        "basis": basis or [],
-        "country": country or [],
-        "year": year or [],
-        "licence": licence or [],
-        "geometry": geometry or [],
-    }
+    given = (dataset, institution, basis, country, year, licence, geometry)
+    options = {name: values or () for name, values in zip(OPTIONS, given, strict=True)}
 
     async def records(engine: AsyncEngine, settings: Settings, portal: Portal) -> None:
+        url, names = settings.gbif_url, taxon or ()
         query = await make_query(
-            portal,
-            settings.gbif_url,
-            taxa=taxon or (),
-            checklist=checklist,
-            options=options,
-            extra=param or (),
+            portal, url, taxa=names, checklist=checklist, options=options, extra=param or ()
         )
         _refuse_everything(query)
         if download:

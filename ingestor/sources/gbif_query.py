@@ -12,7 +12,7 @@ from ingestor.sources.portal import Json, Portal, as_text
 COL_XR = "7ddf754f-d193-4cc9-b351-99906754a03b"
 """Catalogue of Life, extended release: the checklist whose keys are letters and digits."""
 
-_PARAMETERS = {
+OPTIONS = {
     "dataset": "datasetKey",
     "institution": "institutionCode",
     "basis": "basisOfRecord",
@@ -21,6 +21,7 @@ _PARAMETERS = {
     "licence": "license",
     "geometry": "geometry",
 }
+"""Options of the command line, in its order, to parameters of the search."""
 _LICENCES = {
     "CC0-1.0": "CC0_1_0",
     "CC-BY": "CC_BY_4_0",
@@ -66,7 +67,7 @@ async def make_query(
     """
     found = [_pair(text) for text in extra]
     for name, values in (options or {}).items():
-        found += [(_PARAMETERS[name], _value(name, value)) for value in values]
+        found += [(OPTIONS[name], _value(name, value)) for value in values]
     notes: list[str] = []
     keys: list[str] = []
     for taxon in taxa:
