@@ -23,7 +23,9 @@ from core.db.migrate import migrate
 from core.errors import BioCosmosError, InvalidSetting
 from core.settings import Settings
 
-cli = typer.Typer(add_completion=False, help="The REST API and the web page.")
+cli = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, help="The REST API and the web page."
+)
 console = Console(highlight=False)
 
 GRACE_SECONDS = 10

@@ -94,3 +94,12 @@ def test_command_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:
 def test_no_database_is_said_in_one_line() -> None:
     with pytest.raises(Unavailable, match=r"^The database cannot be reached: [^\n]+$"):
         migrate("postgresql://nobody@127.0.0.1:1/nothing")
+
+
+def test_a_newer_database_is_refused_in_one_line(database_url: str) -> None:
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
+    engine.dispose()
+    with pytest.raises(Unavailable, match=r"^The database has a schema .*from_the_future[^\n]+$"):
+        migrate(database_url)
