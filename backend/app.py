@@ -27,6 +27,7 @@ from core import versions
 from core.db.engine import create_engine
 from core.encoders.registry import EncoderRegistry
 from core.errors import BioCosmosError
+from core.memory import MemoryEngine
 from core.settings import Settings
 from core.storage import Store
 
@@ -67,14 +68,20 @@ def _lifespan(settings: Settings, database_url: str) -> Any:
             writer=create_engine(database_url, pool_size=2),
             encoders=EncoderRegistry(settings, observe=app.state.metrics.encoded),
             store=Store(settings.home),
+            memory=MemoryEngine(room) if (room := settings.memory_engine_mb) else None,
         )
         app.state.services = services
-        warming = asyncio.create_task(_warm(services))
+        running = [asyncio.create_task(_warm(services))]
+        if services.memory:
+            running.append(asyncio.create_task(services.memory.follow(services.reader)))
         try:
             yield
         finally:
-            warming.cancel()
-            await asyncio.wait([warming])
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
+            if services.memory:
+                services.memory.close()
             services.encoders.close()
             await services.reader.dispose()
             await services.writer.dispose()

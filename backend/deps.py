@@ -13,6 +13,7 @@ from backend.timing import Timing
 from core.db.engine import translate_errors
 from core.encoders.registry import EncoderRegistry
 from core.errors import Forbidden
+from core.memory import MemoryEngine
 from core.settings import Settings
 from core.storage import Store
 
@@ -28,6 +29,8 @@ class Services:
     """For uploads and operator actions only."""
     encoders: EncoderRegistry
     store: Store
+    memory: MemoryEngine | None = None
+    """Holds vectors in this process, where the settings give it room."""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

@@ -1,4 +1,5 @@
-"""How a search is answered: by comparing with all that passes, or by the version's index.
+"""How a search is answered: by comparing with all that passes, in the database or in memory, or
+by the version's index.
 
 An approximate index is quick and wrong in a way that depends on the query: words lie away from
 the pictures, and an index that finds all of a picture's neighbours misses a third of theirs. Under
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Path = Literal["exact", "ivfflat", "hnsw"]
+Path = Literal["exact", "ivfflat", "hnsw", "memory"]
 Modality = Literal["text", "image"]
 """What a query is made of; words and a picture together count as text, the harder of the two."""
 
@@ -42,6 +43,8 @@ class Situation:
     index_kind: str
     index_params: Mapping[str, Any]
     target: float = TARGET
+    in_memory: bool = False
+    """Whether the memory engine holds the version."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class Plan:
 
 
 EXACT = Plan("exact", 0, 1.0)
+MEMORY = Plan("memory", 0, 1.0)
+MEMORY_ROWS = 2_000
+"""Fewer rows are compared sooner in the database than their ids travel to the memory engine."""
 
 
 def most_compared(dim: int) -> int:
@@ -66,6 +72,8 @@ def most_compared(dim: int) -> int:
 
 def choose(now: Situation) -> Plan:
     """The plan for `now`."""
+    if now.in_memory:
+        return MEMORY if now.matching >= MEMORY_ROWS else EXACT
     if now.index_kind not in HARDEST or now.matching < EXACT_ROWS:
         return EXACT
     if now.filtered:

@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     encoder_cache: int = Field(default=2, ge=1)
     """How many encoders the API keeps loaded; the least recently used is dropped."""
 
+    memory_engine_mb: int = Field(default=0, ge=0)
+    """Memory for vectors held in the process that searches, in MB; 0 leaves them to Postgres."""
+
     @field_validator("database_url")
     @classmethod
     def _postgres_only(cls, value: str | None) -> str | None:

@@ -14,19 +14,19 @@ from numpy.typing import ArrayLike, NDArray
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.db import facts, statements
+from core.db import statements
 from core.db.conditions import Where
-from core.db.copying import copy_rows
+from core.db.copying import TOLERANCE
+from core.db.copying import copy_vectors as copy_vectors
 from core.db.partitions import partition_name
-from core.errors import BadRequest, ModelError, NotFound, VersionNotReady, WrongSpace
+from core.errors import BadRequest, NotFound, VersionNotReady, WrongSpace
 from core.filters import Filters
-from core.planner import TARGET, Modality, Path, Situation, choose, most_compared
+from core.memory import MemoryEngine
+from core.planner import MEMORY_ROWS, TARGET, Modality, Path, Situation, choose, most_compared
 from core.versions import Version
 
 EVERYTHING = Filters()
 UNFILTERED = Where(EVERYTHING)
-TOLERANCE = 1e-3
-"""How far from 1 a length may be: half precision alone moves it by a few 1e-4."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,20 +99,26 @@ async def nearest(
     *,
     modality: Modality = "text",
     target: float = TARGET,
+    memory: MemoryEngine | None = None,
 ) -> Nearest:
     """The `k` images of `version` most like `query`, among those that pass and can be shown.
 
     Fewer only where there are fewer. `modality` is what the query is made of, `target` the recall
-    wanted of an index. Raises WrongSpace when the query is of another version, VersionNotReady when
-    the version is retired. Sets effort parameters for the transaction.
+    wanted of an index; `memory` answers where it holds the version. Raises WrongSpace when the
+    query is of another version, VersionNotReady when the version is retired. Sets effort
+    parameters for the transaction.
     """
     check(version, query, k)
     where = Where(filters)
     if filters:  # a plan made for other values could pass over the index of these
         await conn.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-    if version.index_kind != "exact":
-        now = await _situation(conn, version, where, bool(filters), modality, target)
+    held = memory if memory and memory.holds(version) else None
+    if held or version.index_kind != "exact":
+        now = await _situation(conn, version, where, modality, target, held)
         plan = choose(now)
+        if plan.path == "memory" and held:
+            found, rows = await held.search(conn, version, query.values, k, where)
+            return Nearest([Hit(*each) for each in found], "memory", rows, rows, plan.recall)
         if plan.path != "exact":
             hits = await nearest_by_index(conn, version, query, k, plan.effort, where)
             if len(hits) == min(k, now.matching):
@@ -142,41 +148,6 @@ async def stored_vector(conn: AsyncConnection, version: Version, image_id: UUID)
     if values is None:
         raise NotFound(f"Image {image_id} has no vector in embed version {version.embed_version!r}")
     return unit(version.id, values)
-
-
-async def copy_vectors(
-    conn: AsyncConnection,
-    version: Version,
-    image_ids: Sequence[UUID],
-    vectors: NDArray[np.float32],
-) -> int:
-    """Store float [n, dim] unit vectors of n images; return how many were not there yet.
-
-    Idempotent: an image that has a vector keeps it. Raises WrongSpace for another dimension,
-    ModelError for vectors that are not finite and of unit length.
-    """
-    _check_batch(version, image_ids, vectors)
-    if not len(image_ids):
-        return 0
-    table = partition_name(version.id)
-    incoming = f"incoming_{table}"
-    await conn.execute(text(f"DROP TABLE IF EXISTS pg_temp.{incoming}"))
-    await conn.execute(
-        text(
-            f"CREATE TEMP TABLE {incoming} (version_id smallint, image_id uuid, vector halfvec)"
-            " ON COMMIT DROP"
-        )
-    )
-    await conn.execute(text(f"ALTER TABLE {incoming} ALTER vector SET STORAGE PLAIN"))
-    driver = (await conn.get_raw_connection()).driver_connection
-    assert driver is not None
-    columns = "version_id, image_id, vector"
-    statement = f"COPY pg_temp.{incoming} ({columns}) FROM STDIN (FORMAT BINARY)"
-    async with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        await copy.write(copy_rows(version.id, image_ids, vectors))
-    await facts.settle(conn, changing=False)
-    stored = await conn.execute(text(facts.insert_statement(table, f"pg_temp.{incoming}")))
-    return stored.rowcount
 
 
 async def nearest_exact(
@@ -217,13 +188,15 @@ async def _situation(
     conn: AsyncConnection,
     version: Version,
     where: Where,
-    filtered: bool,
     modality: Modality,
     target: float,
+    held: MemoryEngine | None,
 ) -> Situation:
-    rows = matching = await _estimated_rows(conn, version)
+    rows = matching = held.rows(version) if held else await _estimated_rows(conn, version)
+    filtered = where.sql != UNFILTERED.sql
     if filtered:
-        counting = statements.count(version.id, where.sql, most_compared(version.dim) + 1)
+        most = MEMORY_ROWS if held else most_compared(version.dim) + 1
+        counting = statements.count(version.id, where.sql, most)
         matching = int(await conn.scalar(text(counting), where.binds) or 0)
     return Situation(
         rows=max(rows, matching),
@@ -234,6 +207,7 @@ async def _situation(
         index_kind=version.index_kind,
         index_params=version.index_params,
         target=target,
+        in_memory=held is not None,
     )
 
 
@@ -263,23 +237,6 @@ def _check_space(version: Version, query: QueryVector) -> None:
         raise WrongSpace(
             f"The query vector has {len(query.values)} values;"
             f" embed version {version.embed_version!r} has {version.dim}"
-        )
-
-
-def _check_batch(version: Version, image_ids: Sequence[UUID], vectors: NDArray[np.float32]) -> None:
-    if vectors.ndim != 2 or len(vectors) != len(image_ids):
-        raise BadRequest(f"{len(image_ids)} images but vectors of shape {list(vectors.shape)}")
-    if vectors.shape[1] != version.dim:
-        raise WrongSpace(
-            f"Vectors of {vectors.shape[1]} values cannot go into embed version"
-            f" {version.embed_version!r}, which has {version.dim}"
-        )
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
-    wrong = int((~(np.abs(lengths - 1) <= TOLERANCE)).sum())  # NaN counts as wrong
-    if wrong:
-        raise ModelError(
-            f"{wrong} of {len(lengths)} vectors are not finite and of length 1;"
-            " the encoder is broken or does not normalise"
         )
 
 

@@ -106,6 +106,16 @@ async def list_all(conn: AsyncConnection) -> list[VersionCoverage]:
     return [VersionCoverage(v, embedded.get(v.id, 0), images) for v in versions]
 
 
+async def ready(conn: AsyncConnection) -> list[Version]:
+    """Every version that can be searched, the default first."""
+    query = (
+        select(embed_version)
+        .where(embed_version.c.state == "ready")
+        .order_by(embed_version.c.is_default.desc(), embed_version.c.id)
+    )
+    return [_version(row) for row in (await conn.execute(query)).mappings()]
+
+
 async def set_default(conn: AsyncConnection, name: str) -> Version:
     """Make `name` the version that is searched when none is named; refused when retired."""
     await _lock(conn)

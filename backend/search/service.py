@@ -63,7 +63,7 @@ async def search(
     # No connection is held while the model works.
     query = await _query(services, version, asked, file, stored, timing)
     async with services.reading() as conn:
-        return await _nearest(conn, version, query, asked, conditions, timing)
+        return await _nearest(services, conn, version, query, asked, conditions, timing)
 
 
 def _why_not(version: Version) -> str:
@@ -130,6 +130,7 @@ async def _query(
 
 
 async def _nearest(
+    services: Services,
     conn: AsyncConnection,
     version: Version,
     query: QueryVector,
@@ -144,7 +145,15 @@ async def _nearest(
     modality: Modality = "image" if pictures_only else "text"
     while True:
         with timing.stage("search"):
-            nearest = await vectors.nearest(conn, version, query, k, conditions, modality=modality)
+            nearest = await vectors.nearest(
+                conn,
+                version,
+                query,
+                k,
+                conditions,
+                modality=modality,
+                memory=services.memory,
+            )
         with timing.stage("rows"):
             shown = await queries.found(conn, [hit.image_id for hit in nearest.hits])
         ranked = [Ranked(h.score, shown[h.image_id]) for h in nearest.hits if h.image_id in shown]

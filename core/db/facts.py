@@ -84,7 +84,9 @@ async def settle(conn: AsyncConnection, *, changing: bool) -> None:
     stored just now.
     """
     kind = "" if changing else "_shared"
-    await conn.execute(text(f"SELECT pg_advisory_xact_lock{kind}(:key)"), {"key": LOCK})
+    # The memory engine goes by the statistics: have them written with the commit.
+    statement = f"SELECT pg_advisory_xact_lock{kind}(:key), pg_stat_force_next_flush()"
+    await conn.execute(text(statement), {"key": LOCK})
 
 
 async def refresh(conn: AsyncConnection, image_ids: Sequence[UUID]) -> int:

@@ -51,6 +51,31 @@ def count(version_id: int, where: str, most: int) -> str:
     )
 
 
+STAMP = (
+    "SELECT ARRAY[relid::bigint, n_tup_ins, n_tup_upd, n_tup_del] FROM pg_stat_user_tables"
+    " WHERE relid = to_regclass(:name)"
+)
+"""Changes when rows of a table have come, changed or gone, about a second after."""
+
+SHOWN = "SELECT id FROM image WHERE id = ANY(:ids) AND state = 'ok'"
+
+
+def ids(version_id: int, where: str) -> str:
+    """The ids of images that pass, 16 bytes each, in one value: many rows would take ten times."""
+    return (
+        f"SELECT string_agg(uuid_send(e.image_id), '') FROM {partition_name(version_id)} e"
+        f" WHERE {where}"
+    )
+
+
+def vectors(version_id: int) -> str:
+    """Ids and vectors of the images `:ids` in one value, as PostgreSQL's binary format has them."""
+    return (
+        "SELECT string_agg(uuid_send(image_id) || halfvec_send(vector), '')"
+        f" FROM {partition_name(version_id)} WHERE image_id = ANY(:ids)"
+    )
+
+
 def settings(kind: str, params: Mapping[str, Any], effort: int) -> dict[str, str]:
     """Settings that make an index try so hard (probes or ef_search), going on until it has enough.
 

@@ -669,7 +669,7 @@ export interface components {
              * @description How the nearest were found; all but exact may miss some.
              * @enum {string}
              */
-            path: "exact" | "ivfflat" | "hnsw";
+            path: "exact" | "ivfflat" | "hnsw" | "memory";
             /**
              * Compared
              * @description Vectors the query was compared with; roughly, when an index answered.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.planner import EXACT, TARGET, Plan, Situation, choose, enough, most_compared
+from core.planner import EXACT, MEMORY, TARGET, Plan, Situation, choose, enough, most_compared
 
 MEASURED = {
     "lists": 800,
@@ -60,6 +60,10 @@ def under(matching: int, **changes: Any) -> Situation:
         (under(50_001, modality="text", rows=10**6), Plan("ivfflat", 512, None)),
         (under(50_000, index_kind="exact", index_params={}), EXACT),
         (under(30_000, dim=2048), Plan("ivfflat", 64, None)),
+        # held in memory
+        (replace(LARGE, in_memory=True), MEMORY),
+        (under(2_000, in_memory=True), MEMORY),
+        (under(1_999, in_memory=True), EXACT),
     ],
 )
 def test_choices(now: Situation, plan: Plan) -> None:

@@ -1,0 +1,189 @@
+"""The memory engine finds what the database finds, and keeps in step with it."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from uuid import UUID
+
+import httpx
+import numpy as np
+import pytest
+from sqlalchemy import text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend.app import create_app
+from core import versions
+from core.db import facts
+from core.db.conditions import Where
+from core.db.partitions import partition_name
+from core.db.tables import record
+from core.errors import InvalidSetting
+from core.filters import Choice, Filters
+from core.memory import MemoryEngine
+from core.vectors import copy_vectors, nearest, nearest_exact, unit
+from core.versions import Version
+from tests.api import Museum
+from tests.integration.collection import add_images, best, spec, vectors
+from tests.integration.test_filters import Collection, some_filters
+
+pytest_plugins = ("tests.api_fixtures",)
+
+
+@pytest.fixture
+async def memory(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryEngine]:
+    """Used however few rows there are, in segments that small collections fill."""
+    monkeypatch.setattr("core.planner.MEMORY_ROWS", 0)
+    monkeypatch.setattr("core.memory.SEGMENT", 100)
+    monkeypatch.setattr("core.memory.READ", 70)
+    made = MemoryEngine(64)
+    yield made
+    made.close()
+
+
+async def stored(engine: AsyncEngine, name: str, ids: list[UUID], rows: np.ndarray) -> Version:
+    async with engine.begin() as conn:
+        made = await versions.ensure(conn, name, spec(rows.shape[1]))
+        await copy_vectors(conn, made, ids, rows)
+        return await versions.set_state(conn, name, "ready")
+
+
+async def until(engine: AsyncEngine, memory: MemoryEngine, reached: Callable[[], object]) -> None:
+    async with asyncio.timeout(15):
+        while not reached():
+            async with engine.connect() as conn:
+                await memory.step(conn)
+            await asyncio.sleep(0.05)
+
+
+async def test_it_finds_what_the_database_finds_under_any_filter(
+    engine: AsyncEngine, memory: MemoryEngine
+) -> None:
+    made = Collection(350, seed=8)
+    async with engine.begin() as conn:
+        await made.store(conn)
+    version = await stored(engine, "v", list(made.images), vectors(350, 64))
+    await until(engine, memory, lambda: memory.rows(version) == 350)
+    assert len(memory._held[version.id].segments) == 3
+    chance = random.Random(3)
+    async with engine.connect() as conn:
+        for n, query in enumerate(vectors(80, 64, seed=2)):
+            filters = some_filters(chance) if n else Filters()
+            asked, k = unit(version.id, query), chance.choice([1, 10, 400])
+            found = await nearest(conn, version, asked, k, filters, memory=memory)
+            truth = await nearest_exact(conn, version, asked, k, Where(filters))
+            assert found.path == "memory"
+            assert (found.rows, found.compared, found.recall) == (truth.rows, truth.rows, 1.0)
+            assert [hit.image_id for hit in found.hits] == [hit.image_id for hit in truth.hits]
+            np.testing.assert_allclose(
+                [hit.score for hit in found.hits], [hit.score for hit in truth.hits], atol=1e-6
+            )
+
+
+async def test_it_follows_what_comes_changes_and_goes(
+    engine: AsyncEngine, memory: MemoryEngine
+) -> None:
+    made = Collection(250, seed=9)
+    ids, rows = list(made.images), vectors(250, 16)
+    async with engine.begin() as conn:
+        await made.store(conn)
+    version = await stored(engine, "v", ids[:120], rows[:120])
+    query = rows[200]
+
+    async def found(filters: Filters = Filters()) -> set[UUID]:  # noqa: B008
+        async with engine.connect() as conn:
+            asked = unit(version.id, query)
+            nearby = await nearest(conn, version, asked, 300, filters, memory=memory)
+        assert nearby.path == "memory"
+        return {hit.image_id for hit in nearby.hits}
+
+    await until(engine, memory, lambda: memory.rows(version) == 120)
+    assert await found() == set(ids[:120])
+    await stored(engine, "v", ids, rows)
+    await until(engine, memory, lambda: memory.rows(version) == 250)
+    assert await found() == set(ids)
+    zealand = Filters(country=Choice(("NZ",)))
+    assert await found(zealand) == set()
+    async with engine.begin() as conn:
+        await conn.execute(update(record).values(country_code="NZ"))
+        await facts.refresh(conn, ids)
+    before = memory._held[version.id]
+    await until(engine, memory, lambda: memory._held[version.id] is not before)
+    assert await found(zealand) == {own for own in ids if made.current(own)}
+    async with engine.begin() as conn:
+        await facts.settle(conn, changing=True)
+        await conn.execute(
+            text(f"DELETE FROM {partition_name(version.id)} WHERE image_id = ANY(:ids)"),
+            {"ids": ids[100:230]},
+        )
+        gone = {"ids": ids[:5]}
+        await conn.execute(text("UPDATE image SET state = 'gone' WHERE id = ANY(:ids)"), gone)
+    assert not await found() & set(gone["ids"])  # at once: the database is asked what can be shown
+    await until(engine, memory, lambda: memory.rows(version) == 120)
+    assert await found() == set(ids[5:100]) | set(ids[230:])
+    await stored(engine, "w", ids[:3], rows[:3])
+    async with engine.begin() as conn:
+        await versions.set_default(conn, "w")
+        await versions.retire(conn, "v")
+    await until(engine, memory, lambda: not memory.holds(version))
+
+
+async def test_what_does_not_fit_is_searched_in_the_database(
+    engine: AsyncEngine, memory: MemoryEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with engine.begin() as conn:
+        ids = await add_images(conn, 300)
+    small = MemoryEngine(1)
+    rows = vectors(300, 2048)
+    fits = await stored(engine, "small", ids, vectors(300, 64))
+    large = await stored(engine, "large", ids, rows)
+    for _ in range(2):
+        async with engine.connect() as conn:
+            await small.step(conn)
+    assert small.holds(fits)
+    assert not small.holds(large)
+    assert caplog.text.count("large needs 2 MB and stays out") == 1
+    async with engine.connect() as conn:
+        found = await nearest(conn, large, unit(large.id, rows[7]), 5, memory=small)
+    assert found.path == "exact"
+    assert [hit.image_id for hit in found.hits] == best(rows, rows[7], ids, 5)
+    small.close()
+
+
+async def test_few_rows_are_left_to_the_database(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        ids = await add_images(conn, 20)
+    memory, rows = MemoryEngine(8), vectors(20, 8)
+    version = await stored(engine, "v", ids, rows)
+    async with engine.connect() as conn:
+        await memory.step(conn)
+        found = await nearest(conn, version, unit(version.id, rows[0]), 3, memory=memory)
+    assert memory.holds(version)
+    assert found.path == "exact"
+    memory.close()
+
+
+def test_without_faiss_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "faiss", None)
+    with pytest.raises(InvalidSetting, match="pip install faiss-cpu"):
+        MemoryEngine(10)
+
+
+async def test_the_api_says_that_memory_answered(
+    museum: Museum, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.planner.MEMORY_ROWS", 0)
+    app = create_app(museum.settings.model_copy(update={"memory_engine_mb": 16}), museum.url)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://m") as client,
+    ):
+        async with asyncio.timeout(15):
+            while len(app.state.services.memory._held) < 2:
+                await asyncio.sleep(0.05)
+        asked = {"q": "wings", "taxon": "Papilio rubra"}
+        answer = (await client.get("/api/v1/search", params=asked)).json()
+        unfiltered = (await client.get("/api/v1/search", params={"q": "wings"})).json()
+    assert (answer["path"], answer["total"], answer["expected_recall"]) == ("memory", 3, 1.0)
+    names = {hit["record"]["canonical_name"] for hit in answer["hits"]}
+    assert names == {"Papilio rubra"}
+    assert (unfiltered["path"], len(unfiltered["hits"])) == ("memory", 11)
