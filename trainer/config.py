@@ -7,6 +7,7 @@ from typing import Literal
 
 from core.errors import InvalidSetting
 from trainer import typed
+from trainer.config_data import AugmentSettings, CaptionSettings, DataSettings
 from trainer.config_run import OptimSettings, RunSettings, ScheduleSettings
 from trainer.terms import Combine, Focal, Kind, Similarity
 from trainer.typed import when
@@ -50,6 +51,10 @@ class SplitSettings:
     known: float = field(default=0.1, metadata=when("preset", "plan"))
     unknown: dict[str, float] | None = field(default=None, metadata=when("preset", "plan"))
     bounds: tuple[int, ...] = field(default=(20, 100), metadata=when("preset", "plan"))
+    file: str = ""
+    """A split written before, instead of a new draw."""
+    leaks: Literal["refuse", "near", "say"] = "refuse"
+    """Pictures on both sides: refuse any, allow near copies, or only say so."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,9 @@ class Config:
     loss: tuple[LossSettings, ...] = field(default_factory=lambda: (LossSettings(),))
     logits: tuple[LogitSettings, ...] = field(default_factory=lambda: (LogitSettings(),))
     tile: int = 1024
+    data: DataSettings | None = None
+    captions: CaptionSettings = field(default_factory=CaptionSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
     optim: OptimSettings = field(default_factory=OptimSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     run: RunSettings = field(default_factory=RunSettings)

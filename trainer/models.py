@@ -157,14 +157,14 @@ def family_defaults(id: str, network: nn.Module) -> Defaults:
     return DEFAULTS["siglip" if biased else "clip"]
 
 
-def check_text_lengths(architecture: Architecture, longest: int) -> None:
+def check_text_lengths(id: str, context: int, longest: int) -> None:
     """Refuse captions longer than the context, which the tokenizer would cut without a word.
 
     `longest` counts tokens with start and end marks. SO400M-14-SigLIP has 16, less than most
     taxonomic captions.
     """
-    if longest > architecture.context:
+    if longest > context:
         raise InvalidSetting(
-            f"the longest caption has {longest} tokens and {architecture.id} reads "
-            f"{architecture.context}: shorten the template or take another model"
+            f"the longest caption has {longest} tokens and {id} reads {context}: "
+            "shorten the template or take another model"
         )

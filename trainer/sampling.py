@@ -110,12 +110,13 @@ class Repeated:
         return np.concatenate(out)
 
     def _pass(self, number: int) -> Indices:
-        if self._recent[0] != number:
+        recent = self._recent  # read once: several threads may ask
+        if recent[0] != number:
             rng = keyed_rng(self._seed, 2, number)
             upto = np.floor(self._edges + rng.random()).astype(np.int64)
             whole = np.repeat(np.arange(len(upto)), upto - np.concatenate([[0], upto[:-1]]))
-            self._recent = (number, rng.permutation(whole)[: self.length])
-        return self._recent[1]
+            recent = self._recent = (number, rng.permutation(whole)[: self.length])
+        return recent[1]
 
 
 class ClassesTimesImages:

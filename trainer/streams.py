@@ -74,10 +74,11 @@ class Chain:
         return np.concatenate(out)
 
     def _pass(self, number: int) -> Indices:
-        if self._recent[0] != number:
+        recent = self._recent  # read once: several threads may ask
+        if recent[0] != number:
             order = keyed_rng(self._seed, self._key, number).permutation(self._items)
-            self._recent = (number, order)
-        return self._recent[1]
+            recent = self._recent = (number, order)
+        return recent[1]
 
 
 class Shuffled:

@@ -92,5 +92,5 @@ def test_an_unknown_id_is_answered_with_the_nearest():
 
 def test_captions_that_would_be_cut_are_refused():
     with pytest.raises(InvalidSetting, match="29 tokens"):
-        check_text_lengths(architecture("siglip_vitso400m14"), 29)
-    check_text_lengths(architecture("siglip_vitb16"), 32)
+        check_text_lengths("so400m", architecture("siglip_vitso400m14").context, 29)
+    check_text_lengths("b16", architecture("siglip_vitb16").context, 32)

@@ -1,0 +1,213 @@
+"""Pictures from folders, tables and the museum; packs; variations; batches of a whole run."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.encoders.preprocess import Preprocess
+from core.errors import Conflict, InvalidSetting, UnreadableSource
+from core.settings import Settings
+from tests.paths import TINY
+from trainer import dist, typed
+from trainer.augment import augment
+from trainer.config import Config
+from trainer.config_data import AugmentSettings, CaptionSettings, DataSettings
+from trainer.launch import Place
+from trainer.network import load as load_network
+from trainer.packs import enlarged, make_pack, pack_path, read_pack
+from trainer.prepared import Prepared, divide, token_count
+from trainer.sources import read
+from trainer.splits import write_split
+
+SETTINGS = Settings()
+HERE = Place(0, 1, torch.device("cpu"))
+PLAIN = Preprocess((16, 16), (0.5,) * 3, (0.5,) * 3)
+
+
+def picture(path, colour, size=(40, 30)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(abs(hash(str(path))) % 2**32).integers(0, 40, (*size[::-1], 3))
+    Image.fromarray((noise + np.array(colour)).astype(np.uint8)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "pictures"
+    for i in range(4):
+        picture(root / "Pica_pica" / f"{i}.png", (150, 0, 0))
+        picture(root / "Pica_nuttalli" / "more" / f"{i}.jpg", (0, 150, 0))
+    picture(root / "Corvus_corax" / "only.png", (0, 0, 150))
+    (root / "Pica_pica" / "notes.txt").write_text("no picture")
+    return root
+
+
+def test_a_folder_names_its_classes(folder):
+    found = read(DataSettings("folder", str(folder)), SETTINGS)
+    assert found.taxonomy.names == ("Pica nuttalli", "Pica pica")
+    assert found.taxonomy.ranks == ("genus", "species")
+    assert found.taxonomy.taxa[1] == ("Pica", "Pica pica")
+    assert [i.id for i in found.items][0] == "Pica_nuttalli/more/0.jpg"
+    assert found.items[0].open().size == (40, 30)
+    assert all(len(item.sha256) == 64 for item in found.items)
+    every = read(DataSettings("folder", str(folder), least=1), SETTINGS)
+    assert len(every.taxonomy.names) == 3
+    with pytest.raises(UnreadableSource, match="no class has 9"):
+        read(DataSettings("folder", str(folder), least=9), SETTINGS)
+    with pytest.raises(UnreadableSource, match="no folder"):
+        read(DataSettings("folder", str(folder / "none")), SETTINGS)
+
+
+def test_a_table_names_taxa_specimens_and_columns(folder):
+    table = folder / "table.csv"
+    table.write_text(
+        "image,genus,species,common_name,specimen,view\n"
+        "Pica_pica/0.png,Pica,Pica pica,magpie,A,dorsal\n"
+        "Pica_pica/1.png,Pica,Pica pica,magpie,A,ventral\n"
+        "Pica_pica/2.png,Pica,,,B,ventral\n"
+        "Corvus_corax/only.png,Corvus,Corvus corax,,C,\n"
+    )
+    found = read(DataSettings("table", str(table), least=1), SETTINGS)
+    assert found.taxonomy.names == ("Corvus corax", "Pica pica")
+    assert found.common_names == {"Pica pica": "magpie"}
+    assert found.samples.specimens == ("C", "A", "A")
+    assert found.columns([2, 0]) == {"view": ["ventral", ""]}
+    genera = read(DataSettings("table", str(table), level="genus", least=1), SETTINGS)
+    assert genera.taxonomy.names == ("Corvus", "Pica")
+    with pytest.raises(InvalidSetting, match="no rank 'tribe'"):
+        read(DataSettings("table", str(table), level="tribe"), SETTINGS)
+    table.write_text("image,species\nnone.png,Pica pica\n")
+    with pytest.raises(UnreadableSource, match="names none.png"):
+        read(DataSettings("table", str(table)), SETTINGS)
+    table.write_text("file,species\n")
+    with pytest.raises(UnreadableSource, match="no column image"):
+        read(DataSettings("table", str(table)), SETTINGS)
+
+
+def test_a_pack_holds_what_the_preprocessing_gives_and_names_what_it_could_not_read(folder):
+    (folder / "Pica_pica" / "9.png").write_bytes(b"no picture")
+    items = read(DataSettings("folder", str(folder)), SETTINGS).items
+    wide = enlarged(PLAIN, 1.25)
+    path = pack_path(folder / "packs", items, wide, "")
+    make_pack(path, items, wide, 2)
+    pack = read_pack(path)
+    assert pack.pixels.shape == (9, 20, 20, 3)
+    assert pack.unreadable == {"Pica_pica/9.png"}
+    for i in (0, 4):
+        assert np.array_equal(pack.pixels[i], wide(items[i].open()))
+    before = path.stat().st_mtime_ns
+    make_pack(path, items, wide, 2)
+    assert path.stat().st_mtime_ns == before
+    assert pack_path(folder, items[1:], wide, "") != pack_path(folder, items, wide, "")
+    assert pack_path(folder, items, PLAIN, "").name != path.name
+
+
+def test_a_variation_is_a_function_of_its_seed():
+    pixels = np.random.default_rng(0).integers(0, 255, (24, 24, 3)).astype(np.uint8)
+    own = AugmentSettings(crop=0.5, mirror=True, jitter=0.5)
+    first, again, other = (augment(pixels, (16, 16), own, seed) for seed in (1, 1, 2))
+    assert first.shape == (16, 16, 3)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_no_variation_is_none():
+    pixels = np.random.default_rng(0).integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    assert np.array_equal(augment(pixels, (16, 16), AugmentSettings(crop=1.0), 5), pixels)
+
+
+def test_a_mirrored_picture_is_mirrored_half_the_time():
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[:, 0] = 200
+    own = AugmentSettings(crop=1.0, mirror=True)
+    turned = [augment(pixels, (8, 8), own, seed)[0, -1, 0] == 200 for seed in range(200)]
+    assert 70 < sum(turned) < 130
+
+
+def config(packs, *changes):
+    settings = typed.parse(f"""
+model: {{id: "{TINY}"}}
+data: {{source: museum, specimens: 260, reduce: 0.3, packs: "{packs}"}}
+sample: {{batch: 12}}
+captions: {{templates: ["{{sci}}", "a photo of {{a}} {{com}}"]}}
+split: {{preset: plan, known: 0.1, unknown: {{}}}}
+""")
+    for change in changes:
+        settings = typed.override(settings, change)
+    return typed.build(Config, settings)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    own = config(tmp_path_factory.mktemp("packs"))
+    released = load_network(own.model, own.seed)
+    return own, Prepared(own, SETTINGS, released, HERE, lambda _: None)
+
+
+def test_batches_of_the_museum_depend_on_seed_and_step_only(prepared, monkeypatch):
+    own, ready = prepared
+    part = ready.part(["train"], margin=1.14)
+    assert part.pixels.shape[1:] == (128, 128, 3)
+    load = ready.loader(part)
+    first, again, next_one = load(3), load(3), load(4)
+    assert first.pixels.shape == (12, 112, 112, 3)
+    assert torch.equal(first.pixels, again.pixels)
+    assert torch.equal(first.tokens, again.tokens)
+    assert not torch.equal(first.pixels, next_one.pixels)
+    shares = []
+    for rank in range(3):
+        monkeypatch.setattr(ready, "_place", Place(rank, 3, torch.device("cpu")))
+        shares.append(ready.loader(part)(3))
+    assert dist.world_size() == 1
+    assert torch.equal(torch.cat([share.pixels for share in shares]), first.pixels)
+    assert torch.equal(torch.cat([share.tokens for share in shares]), first.tokens)
+
+
+def test_specimens_stay_together_and_held_out_pictures_are_as_released(prepared):
+    _, ready = prepared
+    held = ready.part(["val_id"])
+    assert held.pixels.shape[1:] == (112, 112, 3)
+    split, samples = ready.divided.split, ready.collection.samples
+    specimen = dict(zip(samples.ids, samples.specimens, strict=True))
+    sides = [{specimen[i] for i in split.partitions[name]} for name in ("train", "val_id")]
+    assert not sides[0] & sides[1]
+    with pytest.raises(InvalidSetting, match="no pictures"):
+        ready.part(["val_ood.genus"])
+
+
+def test_texts_that_would_be_cut_are_refused(prepared):
+    own, ready = prepared
+    assert token_count(ready._released.tokenizer, "a b c") == 5
+    long = replace(own, captions=CaptionSettings(templates=("a " * 30 + "{sci}",)))
+    with pytest.raises(
+        InvalidSetting, match=r"the longest caption has \d\d tokens and .* reads 32"
+    ):
+        Prepared(long, SETTINGS, ready._released, HERE, lambda _: None)
+
+
+def test_copies_on_both_sides_are_refused_and_a_split_can_be_given(folder, tmp_path):
+    own = config(
+        tmp_path / "packs",
+        f"data={{source: folder, path: {folder}}}",
+        "split={preset: plan, known: 0.2, unknown: {}, leaks: near}",
+    )
+    found = divide(own, SETTINGS)
+    write_split(found.split, tmp_path / "split.json")
+    given = typed.build(
+        Config,
+        typed.override(
+            {"model": {"id": "x"}, "data": {"source": "folder", "path": str(folder)}},
+            f"split.file={tmp_path / 'split.json'}",
+        ),
+    )
+    assert divide(given, SETTINGS).split == found.split
+    one, two = found.split.partitions["train"][0], found.split.partitions["test_id"][0]
+    Image.open(folder / one).save(folder / one)
+    (folder / two).write_bytes((folder / one).read_bytes())
+    with pytest.raises(Conflict, match="the same file"):
+        divide(given, SETTINGS)
+    with pytest.raises(InvalidSetting, match="data must be given"):
+        divide(typed.build(Config, {"model": {"id": "x"}}), SETTINGS)

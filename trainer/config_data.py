@@ -1,0 +1,79 @@
+"""What can be set about the pictures, their captions and how they are varied."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from core.errors import InvalidSetting
+from trainer.typed import when
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Where pictures come from; see `sources`. `level` is the rank whose taxa are the classes.
+
+    `path` is a folder with one subfolder for each class, or a table with a header (CSV or TSV).
+    `licences`, `within` (rank to name) and `views` narrow what is taken from the database; without
+    `views` label pictures are left out. Pictures are kept in `packs` at `margin` times the side
+    that the network reads, so that training has room to crop.
+    """
+
+    source: Literal["folder", "table", "museum", "database"]
+    path: str = field(default="", metadata=when("source", "folder", "table"))
+    level: str = "species"
+    licences: tuple[str, ...] = field(default=(), metadata=when("source", "database"))
+    within: dict[str, str] = field(default_factory=dict, metadata=when("source", "database"))
+    views: tuple[str, ...] = field(default=(), metadata=when("source", "database"))
+    least: int = 2
+    """Images that a class needs to be taken at all."""
+    museum_seed: int = field(default=101, metadata=when("source", "museum"))
+    specimens: int = field(default=2080, metadata=when("source", "museum"))
+    even: bool = field(default=False, metadata=when("source", "museum"))
+    """The same number of specimens for every species, instead of a long tail."""
+    reduce: float = field(default=0.5, metadata=when("source", "museum"))
+    packs: str = "runs/packs"
+    margin: float = 1.14
+
+    def __post_init__(self) -> None:
+        if self.source in ("folder", "table") and not self.path:
+            raise InvalidSetting(f"data from a {self.source} need data.path")
+        if self.margin < 1 or self.least < 1:
+            raise InvalidSetting("the margin and the least number of images must be 1 or more")
+        if self.reduce < 0.3:
+            raise InvalidSetting(f"drawings are legible from reduce 0.3 on, not {self.reduce}")
+
+
+@dataclass(frozen=True)
+class CaptionSettings:
+    """Templates, one drawn for each picture; see `captions` for what braces hold.
+
+    `prompts` are those of evaluation: a class is the mean of all of them.
+    """
+
+    templates: tuple[str, ...] = ("{mixed}", "a photo of {mixed}", "a photo of {a} {mixed}")
+    prompts: tuple[str, ...] = ("a photo of {sci}",)
+
+    def __post_init__(self) -> None:
+        if not self.templates or not self.prompts:
+            raise InvalidSetting("captions need one template and one prompt or more")
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How a training picture is varied: a square of `crop` to 1 of its area, mirroring, colours.
+
+    `brightness`, `contrast` and `saturation` are the largest relative changes, made with
+    probability `jitter`.
+    """
+
+    crop: float = 0.9
+    mirror: bool = False
+    jitter: float = 0.0
+    brightness: float = 0.1
+    contrast: float = 0.2
+    saturation: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.crop <= 1 or not 0 <= self.jitter <= 1:
+            raise InvalidSetting("crop lies in (0, 1], jitter in [0, 1]")
+        if not all(0 <= c < 1 for c in (self.brightness, self.contrast, self.saturation)):
+            raise InvalidSetting("changes of colour lie in [0, 1)")

@@ -1,0 +1,193 @@
+"""Everything a run needs, from settings: collection, split, packs, batches, held-out pictures."""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as c10d
+from numpy.typing import NDArray
+
+from core.errors import InvalidSetting
+from core.settings import Settings
+from trainer.assemble import Facts, split_plan, stream
+from trainer.augment import augment
+from trainer.captions import Names, caption, check, names_of, prompts
+from trainer.config import Config
+from trainer.config_data import DataSettings
+from trainer.data import Collection
+from trainer.engine_step import Batch
+from trainer.launch import Place
+from trainer.leaks import Leak, find_leaks, refuse_leaks
+from trainer.models import check_text_lengths
+from trainer.network import Released
+from trainer.packs import Pack, enlarged, make_pack, pack_path, read_pack
+from trainer.sources import read
+from trainer.splits import Split, make_split, read_split
+from trainer.streams import sample_seed, share_of_rank
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A partition ready to use: positions in the collection, and pixels uint8 [n, H, W, 3]."""
+
+    positions: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Divided:
+    """A collection with its split and the pairs found on both sides of it."""
+
+    collection: Collection
+    split: Split
+    leaks: list[Leak]
+
+
+def divide(config: Config, settings: Settings) -> Divided:
+    """Read the data and split it; raises Conflict on leaks as `split.leaks` says."""
+    if config.data is None:
+        raise InvalidSetting("data must be given: where do the pictures come from?")
+    collection, own = read(config.data, settings), config.split
+    if own.file:
+        split = read_split(Path(own.file))
+        strange = {i for ids in split.partitions.values() for i in ids} - set(
+            collection.samples.ids
+        )
+        if strange:
+            raise InvalidSetting(
+                f"{own.file} names {len(strange)} pictures that the data do not have, such as "
+                f"{min(strange)}: it is a split of other data"
+            )
+    else:
+        split = make_split(collection.samples, collection.taxonomy, split_plan(config), own.seed)
+    leaks = find_leaks(split, collection.samples)
+    if own.leaks != "say":
+        refuse_leaks(leaks, allow_near=own.leaks == "near")
+    return Divided(collection, split, leaks)
+
+
+class Prepared:
+    """The data of a run as one rank sees them."""
+
+    def __init__(
+        self, config: Config, settings: Settings, released: Released, place: Place, say: Say
+    ) -> None:
+        check([*config.captions.templates, *config.captions.prompts])
+        self._config, self._released, self._place, self._say = config, released, place, say
+        self.divided = divide(config, settings)
+        self.names = names_of(self.divided.collection)
+        self._lock = threading.Lock()  # Hugging Face tokenizers are not re-entrant
+        self._check_lengths()
+
+    @property
+    def collection(self) -> Collection:
+        """The pictures."""
+        return self.divided.collection
+
+    def part(self, names: Iterable[str], *, margin: float = 1.0) -> Part:
+        """The readable pictures of these partitions, `margin` times as large as the network's."""
+        ids = {i for name in names for i in self.divided.split.partitions.get(name, ())}
+        every = self.collection.samples
+        positions = np.array([i for i, own in enumerate(every.ids) if own in ids], dtype=np.int64)
+        if len(positions) == 0:
+            raise InvalidSetting("a partition that is needed has no pictures: change the split")
+        pack = self._pack(positions, margin)
+        if pack.unreadable:
+            self._say(f"{len(pack.unreadable)} pictures cannot be read and are left out")
+            good = [i for i, at in enumerate(positions) if every.ids[at] not in pack.unreadable]
+            positions, pack = positions[good], Pack(pack.pixels[good], frozenset())
+        return Part(positions, every.classes[positions], pack.pixels)
+
+    def facts(self, part: Part) -> Facts:
+        """What loss and stream need to know of the training partition."""
+        return Facts(
+            part.classes,
+            self.collection.taxonomy.codes,
+            columns=self.collection.columns(part.positions.tolist()),
+            log_scale=self._released.log_scale,
+            bias=self._released.bias,
+        )
+
+    def loader(self, part: Part) -> Callable[[int], Batch]:
+        """This rank's share of every step: a pure function of the seed and the step."""
+        config, place = self._config, self._place
+        drawn = stream(config, self.facts(part))
+
+        def load(step: int) -> Batch:
+            batch = drawn.batch(step)
+            mine = share_of_rank(np.arange(len(batch)), place.rank, place.world)
+            draws = [self._draw(part, int(batch[p]), step * len(batch) + int(p)) for p in mine]
+            classes = torch.from_numpy(part.classes[batch[mine]])
+            pixels = torch.from_numpy(np.stack([pixels for pixels, _ in draws]))
+            return Batch(pixels, self.tokens([text for _, text in draws]), classes)
+
+        return load
+
+    def tokens(self, texts: list[str]) -> torch.Tensor:
+        """int64 [n, L] of n texts."""
+        with self._lock:
+            return self._released.tokenizer(texts)
+
+    def prompts(self, templates: tuple[str, ...]) -> list[list[str]]:
+        """The prompts of every class."""
+        return [prompts(templates, names) for names in self.names]
+
+    def _check_lengths(self) -> None:
+        """Before the first step rather than in the midst of the run."""
+        own = self._config.captions
+        texts = {
+            text
+            for templates in (own.templates, own.prompts)
+            for mine in self.prompts(templates)
+            for text in mine
+        }
+        longest = max(token_count(self._released.tokenizer, text) for text in texts)
+        check_text_lengths(self._config.model.id, self._released.text_length, longest)
+
+    def _draw(self, part: Part, place: int, position: int) -> tuple[NDArray[np.uint8], str]:
+        item = self.collection.items[part.positions[place]]
+        seed = sample_seed(self._config.seed, position, item.id)
+        size = self._released.preprocess.size
+        pixels = augment(part.pixels[place], size, self._config.augment, seed)
+        rng = np.random.default_rng([seed, 1])
+        own: Names = self.names[int(part.classes[place])]
+        return pixels, caption(self._config.captions.templates, own, item.columns, rng)
+
+    def _pack(self, positions: NDArray[np.int64], margin: float) -> Pack:
+        data = self._config.data
+        assert data is not None  # divide() has refused it
+        items = [self.collection.items[i] for i in positions]
+        preprocess = enlarged(self._released.preprocess, margin)
+        path = pack_path(Path(data.packs), items, preprocess, _origin(data))
+        if self._place.leads:
+            if not path.exists():
+                self._say(f"packing {len(items)} pictures into {path}")
+            make_pack(path, items, preprocess, self._config.run.workers)
+        if self._place.world > 1:
+            c10d.barrier()
+        return read_pack(path)
+
+
+def token_count(tokenizer: Any, text: str) -> int:
+    """Tokens of a text with start and end marks, before any cut; 0 where it cannot be known."""
+    if hasattr(tokenizer, "encode"):
+        return len(tokenizer.encode(text)) + 2
+    inner = getattr(tokenizer, "tokenizer", None)
+    if inner is None:
+        return 0
+    clean = getattr(tokenizer, "clean_fn", None) or (lambda words: words)
+    return len(inner(clean(text), truncation=False)["input_ids"])
+
+
+def _origin(data: DataSettings) -> str:
+    """What decides drawings, which have no bytes of their own to tell them apart."""
+    if data.source == "museum":
+        return f"museum {data.museum_seed} {data.specimens} {data.even} {data.reduce}"
+    return ""
