@@ -33,6 +33,9 @@ from ingestor.sources.base import Source
 
 notes = Console(stderr=True)
 
+POOL = 15
+"""Connections to the database that are kept open: opening one takes longer than most statements."""
+
 Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many rows.")]
 Images = Annotated[bool, typer.Option("--no-images", help="Leave the images for later.")]
 Rate = Annotated[float, typer.Option(min=0.01, help="Requests a second to one host.")]
@@ -83,7 +86,7 @@ def run(work: Callable[[AsyncEngine, Settings], Awaitable[None]]) -> None:
     logs.setup(settings)
 
     async def with_engine(url: str) -> None:
-        engine = create_engine(url)
+        engine = create_engine(url, pool_size=POOL)
         try:
             await work(engine, settings)
         finally:

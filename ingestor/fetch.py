@@ -1,11 +1,12 @@
 """Gets the bytes of an image from another host: one request a turn, redirects included."""
 
+import asyncio
 import importlib.metadata
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import aiohttp
@@ -71,6 +72,8 @@ class Fetcher:
 
     async def __aenter__(self) -> "Fetcher":
         manners = self._hosts.manners
+        traced = aiohttp.TraceConfig()
+        traced.on_request_headers_sent.append(self._sent)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),  # `Hosts` counts them
             headers={
@@ -80,6 +83,7 @@ class Fetcher:
             timeout=aiohttp.ClientTimeout(
                 total=manners.total, sock_connect=manners.connect, sock_read=manners.read
             ),
+            trace_configs=[traced],
             auto_decompress=False,  # `answers.body` does it within bounds
         )
         # aiohttp sends a request a second time where the host closes an idle connection; nobody
@@ -153,9 +157,11 @@ class Fetcher:
         return found
 
     async def _send(self, url: str, turn: Turn, read: Read) -> "bytes | _Moved":
-        await self._hosts.on_time(turn)
+        await asyncio.sleep(self._hosts.early(turn))
         try:
-            async with self._session.get(url, allow_redirects=False) as answer:
+            async with self._session.get(
+                url, allow_redirects=False, trace_request_ctx=turn
+            ) as answer:
                 if answer.status in _MOVED:
                     return _Moved(answer.headers.get("Location", ""))
                 return await read(answer)
@@ -170,6 +176,9 @@ class Fetcher:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise FetchError(f"the connection failed: {reason}", state="retry") from error
+
+    async def _sent(self, _: object, traced: SimpleNamespace, __: object) -> None:
+        await self._hosts.sent(traced.trace_request_ctx)
 
     def _target(self, url: str, location: str) -> str:
         """Return where a redirect leads; FetchError where we do not follow."""

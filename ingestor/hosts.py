@@ -25,9 +25,10 @@ Health = Literal["trouble", "refused"]
 
 PATIENCE = 20.0
 """Seconds for which an image waits for a host that is to be left in peace."""
-_CREDIT = 0.01
-"""Seconds of delay on our side that the next request may make good."""
-_LATE = 0.01
+_LEAD = 0.05
+"""Seconds before its time at which a turn may be taken, so that what the database and we take to
+get there delays nothing."""
+_LATE = 0.005
 """Seconds late from which on the host's next turn moves too."""
 _STEP, _FACTOR, _SLOWEST = 0.1, 0.5, 1 / 32
 """Additive increase and multiplicative decrease of the pace, as shares of the limit."""
@@ -35,22 +36,23 @@ _PROBE = 180.0
 """Seconds after which a probe that never ended does not count."""
 _NAME = re.compile(r"^https?://(?:[^/?#]*@)?([^/?#]+)", re.IGNORECASE)
 
+_PERIOD = f"interval '1 s' * {MARGIN} * greatest(1 / pace, crawl_delay)"
 _TAKE = text(
     "UPDATE host SET requests = requests + 1,"
-    f" next_request_at = greatest(next_request_at, clock_timestamp() - interval '{_CREDIT} s')"
-    f"  + interval '1 s' * greatest({MARGIN} / pace, crawl_delay),"
+    f" next_request_at = greatest(next_request_at, clock_timestamp()) + {_PERIOD},"
     " breaker = CASE breaker WHEN 'open' THEN 'half_open' ELSE breaker END,"
     " cooldown_until = CASE breaker WHEN 'closed' THEN cooldown_until"
     f"  ELSE clock_timestamp() + interval '{_PROBE} s' END"
-    " WHERE name = :name AND coalesce(next_request_at, '-infinity') <= clock_timestamp()"
-    " AND coalesce(cooldown_until, '-infinity') <= clock_timestamp()"
+    " WHERE name = :name AND coalesce(cooldown_until, '-infinity') <= clock_timestamp()"
+    f" AND coalesce(next_request_at, '-infinity') <= clock_timestamp() + interval '{_LEAD} s'"
     " RETURNING breaker <> 'closed' OR failures > 0 OR pace < requests_per_second AS ailing,"
-    " extract(epoch FROM clock_timestamp()) AS at"
+    f" extract(epoch FROM next_request_at - {_PERIOD}) AS at,"
+    " extract(epoch FROM clock_timestamp()) AS now"
 )
 _WAIT = text(
     # how long a probe takes nobody knows
-    "SELECT CASE breaker WHEN 'half_open' THEN 1.0 ELSE extract(epoch FROM"
-    " greatest(next_request_at, cooldown_until) - clock_timestamp()) END"
+    "SELECT CASE breaker WHEN 'half_open' THEN 1.0 ELSE extract(epoch FROM greatest("
+    f" next_request_at - interval '{_LEAD} s', cooldown_until) - clock_timestamp()) END"
     " FROM host WHERE name = :name"
 )
 _LATER = text(
@@ -79,13 +81,13 @@ def name_of(url: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Leave to send one request, now."""
+    """Leave to send one request, at a time."""
 
     name: str
     ailing: bool
     """Whether a success would change the host's state."""
     at: float
-    """When it was given, by the database's clock."""
+    """When, by the database's clock, in seconds since 1970."""
 
 
 class Hosts:
@@ -104,6 +106,10 @@ class Hosts:
 
     async def __aenter__(self) -> "Hosts":
         await self.slots.__aenter__()
+        async with self.engine.connect() as connection:
+            for _ in range(5):  # the quickest answer tells best how the two clocks differ
+                now = await connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))
+                self._offset = min(self._offset, time.monotonic() - float(now.scalar_one()))
         return self
 
     async def __aexit__(self, *given: object) -> None:
@@ -143,9 +149,8 @@ class Hosts:
         if row is None:
             wait = (await connection.execute(_WAIT, {"name": name})).scalar_one()
             return max(float(wait or 0.0), 0.001)
-        at = float(row.at)
-        self._offset = min(self._offset, time.monotonic() - at)
-        return Turn(name, row.ailing, at)
+        self._offset = min(self._offset, time.monotonic() - float(row.now))
+        return Turn(name, row.ailing, float(row.at))
 
     async def turn(self, name: str) -> Turn:
         """Wait for a turn. FetchError (pending) where the host is to be left in peace longer."""
@@ -174,9 +179,13 @@ class Hosts:
     def _hopeless(self, failures: int) -> bool:
         return failures >= self.manners.breaker_after + self.manners.probes
 
-    async def on_time(self, turn: Turn) -> None:
-        """To be called just before sending: where we come late, the next turn is later too."""
-        late = time.monotonic() - turn.at - self._offset
+    def early(self, turn: Turn) -> float:
+        """Return the seconds until the turn's time; below 0 it is past."""
+        return turn.at + self._offset - time.monotonic()
+
+    async def sent(self, turn: Turn) -> None:
+        """To be called when the request is on its way: where it went late, so does the next."""
+        late = -self.early(turn)
         if late > _LATE:
             async with self.engine.begin() as connection:
                 await connection.execute(_LATER, {"name": turn.name, "seconds": min(late, 1.0)})

@@ -7,6 +7,7 @@ to its lanes, no other host notices.
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from ingestor.leases import Leased
 
 LANES = 256
 """At most, in one process."""
+AT_ONCE = 16
+"""Lanes opened in one go: more would crowd one another's first requests."""
 AFTER = 64
 """Images fetched but not yet settled, at most, in one process."""
 ROUND = 30.0
@@ -63,6 +66,7 @@ class Lanes:
         self._lanes: set[asyncio.Task[None]] = set()
         self._after: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(AFTER)
+        self._taking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self) -> None:
         """Work until no link is due, and none will be soon."""
@@ -74,10 +78,10 @@ class Lanes:
                 await self._open()
                 if running := self._lanes | self._after:
                     done, _ = await asyncio.wait(running, timeout=LOOK)
-                    self._lanes -= done
-                    self._after -= done
                     for task in done:
                         task.result()
+                    self._lanes -= done
+                    self._after -= done
                 elif not await self._soon():
                     return
         finally:
@@ -93,7 +97,7 @@ class Lanes:
             return
         async with self._hosts.engine.connect() as connection:
             due = await leases.due_hosts(connection, LANES)
-        free = LANES - len(self._lanes)
+        free = min(LANES - len(self._lanes), AT_ONCE)
         wanted = {}
         for name in due:
             most = await self._hosts.connections(name)
@@ -126,18 +130,18 @@ class Lanes:
         return True
 
     async def _lane(self, name: str, slot: int) -> None:
+        await self._work(name)
+        await self._hosts.slots.free(name, slot)  # where the run breaks off, `Slots` frees all
+
+    async def _work(self, name: str) -> None:
         end = time.monotonic() + ROUND * random.uniform(0.5, 1.0)
-        try:
-            while time.monotonic() < end and not self._hosts.slots.wanted(name):
-                taken = await self._take(name)
-                if taken is None or (isinstance(taken, float) and taken > PATIENCE):
-                    return
-                if isinstance(taken, float):
+        while time.monotonic() < end and not self._hosts.slots.wanted(name):
+            async with self._taking[name]:  # the other lanes would only ask in vain
+                while isinstance(taken := await self._take(name), float) and taken <= PATIENCE:
                     await asyncio.sleep(taken)
-                    continue
-                await self._one(*taken)
-        finally:
-            await asyncio.shield(self._hosts.slots.free(name, slot))
+            if taken is None or isinstance(taken, float):
+                return
+            await self._one(*taken)
 
     async def _take(self, name: str) -> tuple[Leased, Turn] | float | None:
         """Take a turn and an image, both or neither; None where no image is due."""

@@ -40,6 +40,11 @@ class Leased:
     attempts: int
     """This one included."""
 
+    @property
+    def remote(self) -> bool:
+        """Whether it is a link."""
+        return self.fetch_url.lower().startswith(("http://", "https://"))
+
 
 @asynccontextmanager
 async def fetching(engine: AsyncEngine) -> AsyncIterator[None]:

@@ -163,10 +163,15 @@ class _Run:
             kept = await loop.run_in_executor(
                 self.threads, keep, found, self._store, self._settings
             )
-        except (UnreadableImage, TooLarge) as error:
+        except TooLarge as error:
             failed = FetchError(error.detail, state="invalid")
-            return _failure(leased, failed, self.manners)
-        return {"id": leased.id, "state": "ok", "reason": None, "wait": None} | kept
+        except UnreadableImage as error:
+            # a host in trouble may have sent a page or half a picture; on disk it stays as it is
+            again = "retry" if leased.remote else "invalid"
+            failed = FetchError(error.detail, state=again, tries=2, then="invalid")
+        else:
+            return {"id": leased.id, "state": "ok", "reason": None, "wait": None} | kept
+        return _failure(leased, failed, self.manners)
 
     async def _settle(self, results: list[dict[str, object]]) -> None:
         by_shape: dict[tuple[str, ...], list[dict[str, object]]] = {}
@@ -207,7 +212,9 @@ def _failure(leased: Leased, error: FetchError, manners: Manners) -> dict[str, o
     if state == "pending":  # not asked at all: no attempt
         state, attempts, wait = "retry", attempts - 1, error.retry_after
     elif state == "retry" and attempts >= error.tries:
-        state, reason = error.then, f"gave up after {attempts} attempts: {reason}"
+        state = error.then
+        if state == "blocked":
+            reason = f"gave up after {attempts} attempts: {reason}"
     elif state == "retry":
         wait = error.retry_after
         if wait is None:

@@ -7,6 +7,7 @@ import gzip
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -109,11 +110,12 @@ async def _in_part(
     response.content_type = kind
     await response.prepare(request)
     if rule.fault == "slow":
-        for byte in data:
-            await response.write(bytes([byte]))
-            await asyncio.sleep(0.05)
-            if stopping.is_set():
-                break
+        with suppress(ConnectionResetError):  # the other side has had enough
+            for byte in data:
+                await response.write(bytes([byte]))
+                await asyncio.sleep(0.05)
+                if stopping.is_set():
+                    break
     else:
         await response.write(data[: len(data) // 3])
         _hang_up(request, rudely=False)

