@@ -8,7 +8,7 @@ from typing import Literal
 from core.errors import InvalidSetting
 from trainer import typed
 from trainer.config_data import AugmentSettings, CaptionSettings, DataSettings
-from trainer.config_run import OptimSettings, RunSettings, ScheduleSettings
+from trainer.config_run import EvalSettings, OptimSettings, RunSettings, ScheduleSettings
 from trainer.terms import Combine, Focal, Kind, Similarity
 from trainer.typed import when
 from trainer.weights import Pairing, Population
@@ -158,6 +158,7 @@ class Config:
     optim: OptimSettings = field(default_factory=OptimSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     run: RunSettings = field(default_factory=RunSettings)
+    eval: EvalSettings = field(default_factory=EvalSettings)
 
 
 def read_config(path: Path, overrides: Sequence[str] = ()) -> Config:

@@ -93,5 +93,30 @@ class RunSettings:
             )
 
 
+@dataclass(frozen=True)
+class EvalSettings:
+    """What is measured at `run.every` and at the end, and on which partitions, by their prefix.
+
+    `draws` of the bootstrap give intervals, 0 none; `shots` are SimpleShot's pictures of a class.
+    """
+
+    partitions: tuple[str, ...] = ("val",)
+    draws: int = 1000
+    shots: tuple[int, ...] = (1, 5)
+    folds: int = 5
+    index: bool = True
+    """Embed the training pictures too: look for held-out ones among them, as the search engine
+    does, and name them by the nearest mean of a class."""
+
+    def __post_init__(self) -> None:
+        if (
+            not self.partitions
+            or self.draws < 0
+            or self.folds < 1
+            or min(self.shots, default=1) < 1
+        ):
+            raise InvalidSetting("evaluation needs a partition, draws >= 0, folds and shots >= 1")
+
+
 MACHINE = ("micro", "checkpoint_activations", "compile", "device", "workers", "log_every")
 """Settings of `run` that say how, not what: they may change when a run is resumed."""

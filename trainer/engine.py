@@ -185,7 +185,7 @@ class Engine:
     def _save(self) -> None:
         if self.place.leads:
             state: dict[str, Any] = {
-                "config": _identity(self.config),
+                "config": identity(self.config),
                 "step": self.done,
                 "weights": self._whole().state_dict(),
                 "optimiser": self._stepper.optimiser.state_dict(),
@@ -202,7 +202,7 @@ class Engine:
         path = self._folder / "ckpt" / LAST
         if path.exists():
             state = read_checkpoint(path, self.place.device)
-            if state["config"] != _identity(self.config):
+            if state["config"] != identity(self.config):
                 raise Conflict(f"{self._folder} holds a run with other settings: choose another")
             self._whole().load_state_dict(state["weights"])
             self._stepper.optimiser.load_state_dict(state["optimiser"])
@@ -235,7 +235,7 @@ def wrapped(towers: Towers, run: RunSettings, place: Place) -> nn.Module:
     return module
 
 
-def _identity(config: Config) -> str:
+def identity(config: Config) -> str:
     """Hash of what decides the numbers; how the machine computes them may change."""
     plain = RunSettings()
     machine = {name: getattr(plain, name) for name in MACHINE}

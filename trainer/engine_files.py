@@ -44,7 +44,7 @@ class MetricLog:
         """Append one row; numbers that are not finite are written as null."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(_plain(row), allow_nan=False) + "\n")
+            file.write(json.dumps(plain(row), allow_nan=False) + "\n")
 
     def rows(self) -> list[dict[str, Any]]:
         """All whole rows; a line cut off by a crash is left out."""
@@ -62,9 +62,10 @@ class MetricLog:
         os.replace(part, self.path)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The same for JSON: numbers that are not finite, which it does not know, become null."""
     if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
+        return {key: plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.db.engine import translate_errors
@@ -23,7 +23,13 @@ async def pictures(engine: AsyncEngine, data: DataSettings) -> list[Row]:
     strange = [rank for rank in (*data.within, data.level) if rank not in RANKS]
     if strange:
         raise InvalidSetting(f"no rank {strange[0]!r}: there are {', '.join(RANKS)}")
-    level = record.c[data.level]
+    with translate_errors():
+        async with engine.connect() as connection:
+            rows = (await connection.execute(_asked(data))).mappings()
+            return _of_one_class([dict(row) for row in rows], data.level)
+
+
+def _asked(data: DataSettings) -> Select[Any]:
     asked = (
         select(
             image.c.id,
@@ -38,7 +44,7 @@ async def pictures(engine: AsyncEngine, data: DataSettings) -> list[Row]:
         .join(record_image, record_image.c.image_id == image.c.id)
         .join(record, record.c.id == record_image.c.record_id)
         .where(image.c.state == "ok", image.c.sha256.is_not(None))
-        .where(record.c.withdrawn_at.is_(None), func.coalesce(level, "") != "")
+        .where(record.c.withdrawn_at.is_(None), func.coalesce(record.c[data.level], "") != "")
         .order_by(image.c.id, record.c.id)
     )
     if data.licences:
@@ -47,13 +53,8 @@ async def pictures(engine: AsyncEngine, data: DataSettings) -> list[Row]:
     for rank, name in data.within.items():
         asked = asked.where(func.lower(record.c[rank]) == name.lower())
     if data.views:
-        asked = asked.where(image.c.view.in_(data.views))
-    else:
-        asked = asked.where(func.coalesce(image.c.view, "") != "label")
-    with translate_errors():
-        async with engine.connect() as connection:
-            found = [dict(row) for row in (await connection.execute(asked)).mappings()]
-    return _of_one_class(found, data.level)
+        return asked.where(image.c.view.in_(data.views))
+    return asked.where(func.coalesce(image.c.view, "") != "label")
 
 
 def _of_one_class(rows: list[Row], level: str) -> list[Row]:

@@ -1,0 +1,149 @@
+"""The commands, on the sample museum: train, stop, go on, evaluate, split, and what they refuse."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from tests.paths import TINY
+from trainer import commands
+from trainer.__main__ import app
+from trainer.config import read_config
+from trainer.engine_files import MetricLog
+
+TEXT = f"""
+model: {{id: "{TINY}"}}
+seed: 1
+data: {{source: museum, specimens: 156, even: true, reduce: 0.3, packs: PACKS}}
+split: {{preset: plan, known: 0.15, unknown: {{}}}}
+captions:
+  templates: ["{{sci}}", "a photo of {{com}}"]
+  prompts: ["{{sci}}", "a photo of {{sci}}"]
+sample: {{batch: 16, order: balanced}}
+loss: [{{kind: softmax, target: class}}]
+optim: {{lr: 1e-4, ema: 0.5}}
+run: {{samples: 64, every: 32, save: 16, precision: fp32, device: cpu, log_every: 1, best: all}}
+eval: {{draws: 20, shots: [1]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A finished run."""
+    root = tmp_path_factory.mktemp("trainer")
+    config = root / "tiny.yaml"
+    config.write_text(TEXT.replace("PACKS", str(root / "packs")))
+    found = CliRunner().invoke(
+        app, ["train", "-c", str(config), "-o", "optim.clip=0.5", "--out", str(root / "run")]
+    )
+    assert found.exit_code == 0, found.output
+    return root, config, found.output
+
+
+def test_a_run_leaves_settings_split_metrics_weights_and_results(made):
+    root, _, output = made
+    run = root / "run"
+    result = json.loads((run / "result.json").read_text())
+    assert result["label"] == "tiny optim.clip=0.5"
+    assert (result["step"], result["seed"]) == (4, 1)
+    val = result["partitions"]["val_id"]
+    assert val["i2i"]["ap"]["low"] <= val["i2i"]["ap"]["micro"] <= val["i2i"]["ap"]["high"]
+    assert set(val["names"]["ranks"]) >= {"family", "genus", "species"}
+    assert 0 < val["index"]["hit@1"]["micro"] <= 1
+    assert read_config(run / "config.yaml").optim.clip == 0.5
+    rows = MetricLog(run / "metrics.jsonl").rows()
+    assert [row["step"] for row in rows if "loss" in row] == [1, 2, 3, 4]
+    assert [row["step"] for row in rows if "measures" in row] == [2, 4]
+    assert result["measures"]["all"] == rows[-1]["measures"]["all"]
+    assert {p.name for p in (run / "ckpt").iterdir()} == {"last.pt", "best.pt"}
+    assert "52 classes; pictures: " in output
+
+
+def test_evaluating_the_run_gives_its_best_figures_again(made):
+    root, _, _ = made
+    found = CliRunner().invoke(app, ["eval", "--run", str(root / "run"), "--label", "again"])
+    assert found.exit_code == 0, found.output
+    trained = json.loads((root / "run" / "result.json").read_text())
+    again = json.loads((root / "run" / "eval.json").read_text())
+    rows = MetricLog(root / "run" / "metrics.jsonl").rows()
+    best = max((r for r in rows if "measures" in r), key=lambda r: r["measures"]["all"])
+    assert again["step"] == best["step"]
+    assert again["measures"]["all"] == pytest.approx(best["measures"]["all"], rel=1e-4)
+    assert again["setting"] == trained["setting"]
+    assert again["label"] == "again"
+
+
+def test_the_starting_model_is_measured_from_its_configuration(made):
+    root, config, _ = made
+    out = root / "start.json"
+    options = ["-c", str(config), "-o", "eval.index=false", "--out", str(out)]
+    assert CliRunner().invoke(app, ["eval", *options]).exit_code == 0
+    start = json.loads(out.read_text())
+    assert start["step"] == 0
+    assert "index" not in start["partitions"]["val_id"]
+    assert start["measures"]["val_id.i2t.hit@1"] > 0.3
+
+
+def test_a_finished_run_stays_as_it_is_and_other_settings_are_refused(made):
+    root, config, _ = made
+    before = MetricLog(root / "run" / "metrics.jsonl").rows()
+    same = ["train", "-c", str(config), "-o", "optim.clip=0.5", "--out", str(root / "run")]
+    again = CliRunner().invoke(app, same)
+    assert "resumed at step 4 of 4" in again.output
+    assert MetricLog(root / "run" / "metrics.jsonl").rows() == before
+    other = CliRunner().invoke(app, ["train", "-c", str(config), "--out", str(root / "run")])
+    assert other.exit_code == 1
+    assert "other settings" in other.output
+
+
+def test_a_split_is_written(made):
+    root, config, _ = made
+    options = ["split", "-c", str(config), "--out", str(root / "split.json")]
+    found = CliRunner().invoke(app, options)
+    assert found.exit_code == 0
+    assert (root / "split.json").read_bytes() == (root / "run" / "split.json").read_bytes()
+    assert "0 pairs of like pictures" in found.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "-c config.yaml must be given"),
+        (["train", "-c", "none.yaml"], "cannot read the settings in none.yaml"),
+        (["eval", "--run", "none"], "cannot read the settings in none/config.yaml"),
+    ],
+)
+def test_mistakes_are_said_in_one_line(arguments, message):
+    found = CliRunner().invoke(app, arguments)
+    assert found.exit_code == 1
+    assert found.output.startswith(f"error: {message}")
+    assert len(found.output.strip().splitlines()) == 1
+
+
+def test_partitions_that_do_not_exist_are_named(made):
+    _, config, _ = made
+    options = ["eval", "-c", str(config), "-o", "eval.partitions=[holdout]"]
+    found = CliRunner().invoke(app, options)
+    assert "no partition starts with holdout: there are train" in found.output
+
+
+def test_the_name_of_a_setting_forgets_seed_and_machine_only(made):
+    _, config, _ = made
+    names = [
+        commands.setting_hash(read_config(config, changes))
+        for changes in ([], ["seed=9"], ["run.workers=1"], ["optim.lr=1e-5"])
+    ]
+    assert names[0] == names[1] == names[2] != names[3]
+
+
+def test_weights_of_another_model_are_refused(made, tmp_path):
+    root, config, _ = made
+    torch.save({"weights": {"towers.network.x": torch.zeros(1)}, "step": 1}, tmp_path / "best.pt")
+    run = tmp_path / "run"
+    (run / "ckpt").mkdir(parents=True)
+    (tmp_path / "best.pt").rename(run / "ckpt" / "best.pt")
+    (run / "config.yaml").write_text(config.read_text())
+    (run / "split.json").write_bytes((root / "run" / "split.json").read_bytes())
+    found = CliRunner().invoke(app, ["eval", "--run", str(run)])
+    assert "is of another model than the settings" in found.output

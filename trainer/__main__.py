@@ -1,0 +1,122 @@
+"""Command line of the trainer: python -m trainer train|eval|split -c config.yaml -o a.b=c."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from core import settings
+from core.errors import BioCosmosError, InvalidSetting
+from trainer import commands
+from trainer.config import Config, read_config
+
+OUT = Console(highlight=False, markup=False, soft_wrap=True)
+ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Trains and judges encoders.")
+
+ConfigOption = Annotated[Path | None, typer.Option("-c", "--config", help="YAML file of settings.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("-o", "--override", help="A setting, as key.key=value.")
+]
+LabelOption = Annotated[str, typer.Option(help="What reports call these settings.")]
+
+
+@app.command()
+def train(
+    config: ConfigOption = None,
+    override: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; an old one goes on.")] = None,
+    label: LabelOption = "",
+) -> None:
+    """Train, or go on with a run that was stopped: the numbers are the same."""
+    with _errors("Stopped. The same command goes on where the run was saved."):
+        own = _config(config, override)
+        with _progress() as tick:
+            told = commands.Told(OUT.print, tick)
+            name = label or _label(config, override)
+            folder = out or commands.run_folder(own)
+            made = commands.train(own, settings.load(), folder, name, told)
+        OUT.print(f"Result: {made}")
+
+
+@app.command("eval")
+def evaluate(
+    config: ConfigOption = None,
+    override: Overrides = None,
+    run: Annotated[Path | None, typer.Option(help="Folder of a run: measure its weights.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write the result.")] = None,
+    label: LabelOption = "",
+) -> None:
+    """Measure a run (--run), or the starting model of a configuration (-c)."""
+    with _errors("Stopped."):
+        if run is not None and config is not None:
+            raise InvalidSetting("give --run or -c, not both: a run has its own settings")
+        own = commands.read_run(run, override or ()) if run else _config(config, override)
+        target = out or (run or commands.run_folder(own).parent / "start") / "eval.json"
+        name = label or _label(run or config, override)
+        made = commands.evaluate(own, settings.load(), run, target, name, OUT.print)
+        OUT.print(f"Result: {made}")
+
+
+@app.command()
+def split(
+    config: ConfigOption = None,
+    override: Overrides = None,
+    out: Annotated[Path, typer.Option(help="Where to write it.")] = Path("split.json"),
+) -> None:
+    """Draw a split, look for leaks, and write it."""
+    with _errors("Stopped."):
+        found = commands.split(_config(config, override), settings.load(), out)
+        for name, ids in found.split.partitions.items():
+            OUT.print(f"{len(ids):>9} {name}")
+        OUT.print(f"{len(found.leaks):>9} pairs of like pictures on both sides\nSplit: {out}")
+
+
+def _config(path: Path | None, override: list[str] | None) -> Config:
+    if path is None:
+        raise InvalidSetting("-c config.yaml must be given")
+    return read_config(path, override or ())
+
+
+def _label(path: Path | None, override: list[str] | None) -> str:
+    """The file's name and what was changed, the seed apart."""
+    changed = [change for change in override or () if not change.startswith("seed=")]
+    return " ".join([path.stem if path else "", *changed])
+
+
+@contextmanager
+def _errors(stopped: str) -> Iterator[None]:
+    logging.getLogger("torch.distributed").setLevel(logging.ERROR)
+    try:
+        yield
+    except BioCosmosError as error:
+        ERR.print(f"error: {error.detail}")
+        raise SystemExit(1) from error
+    except KeyboardInterrupt:
+        ERR.print(stopped)
+        raise SystemExit(130) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, float], None]]:
+    """A bar on a terminal; elsewhere nothing, metrics.jsonl has it all."""
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"))
+    with Progress(
+        *columns, TimeRemainingColumn(), console=OUT, disable=not sys.stdout.isatty()
+    ) as bar:
+        task = bar.add_task("train", loss="")
+
+        def tick(done: int, steps: int, loss: float) -> None:
+            bar.update(task, completed=done, total=steps, loss=f"loss {loss:.4f}")
+
+        yield tick
+
+
+if __name__ == "__main__":
+    app()

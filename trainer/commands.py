@@ -1,0 +1,182 @@
+"""What the commands do: train, evaluate, split. A run is a folder."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from core.errors import UnreadableSource
+from core.settings import Launch, Settings
+from trainer import typed
+from trainer.assemble import objective, trainable
+from trainer.config import Config, SplitSettings, read_config
+from trainer.engine import Engine, Hooks, identity
+from trainer.engine_files import BEST, LAST, plain, read_checkpoint
+from trainer.evaluate import Result, measures
+from trainer.launch import Place, joined
+from trainer.lora import merge_lora
+from trainer.measure import Judge
+from trainer.network import Released, Towers, load
+from trainer.prepared import Divided, Prepared, Say, divide
+from trainer.splits import write_split
+
+RESULT_FORMAT = "biocosmos-result-1"
+CONFIG, RESULT, SPLIT = "config.yaml", "result.json", "split.json"
+
+
+Tick = Callable[[int, int, float], None]
+"""Takes the steps done, how many there are, and the last loss."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """Where sentences and progress go."""
+
+    say: Say
+    tick: Tick
+
+
+def run_folder(config: Config) -> Path:
+    """Where a run goes that is given no folder: by the meaning of its settings, and its seed."""
+    return Path("runs") / setting_hash(config) / str(config.seed)
+
+
+def setting_hash(config: Config) -> str:
+    """The same for runs that differ in nothing but their seed and the machine."""
+    return identity(replace(config, seed=0))
+
+
+def train(config: Config, settings: Settings, folder: Path, label: str, told: Told) -> Path:
+    """Train, or go on where a run stopped; measure at the end; returns the file of the result."""
+    with joined(config.run.device, Launch()) as place:
+        say: Say = told.say if place.leads else _silent
+        released = load(config.model, config.seed)
+        prepared = Prepared(config, settings, released, place, say)
+        if place.leads:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / CONFIG).write_text(typed.dump(config), encoding="utf-8")
+            write_split(prepared.divided.split, folder / SPLIT)
+        _introduce(config, prepared.divided, say)
+        assert config.data is not None  # Prepared has refused it
+        part = prepared.part(["train"], margin=config.data.margin)
+        judge = Judge(config, prepared, place)
+        loss = objective(config, prepared.facts(part), place.device)
+        latest: dict[str, Result] = {}
+
+        def evaluate(towers: Towers) -> dict[str, float]:
+            latest.clear()
+            latest.update(judge(towers))
+            found = measures(latest)
+            say("  ".join(f"{name} {value:.4f}" for name, value in _headlines(found)))
+            return found
+
+        hooks = Hooks(say, lambda done, lost: told.tick(done, engine.steps, lost), evaluate)
+        engine = Engine(config, released, loss, prepared.loader(part), folder, place, hooks)
+        engine.train()
+        if not latest:
+            with engine.judged() as towers:
+                evaluate(towers)
+        return _write(folder / RESULT, config, label, engine.done, latest, place)
+
+
+def evaluate(
+    config: Config, settings: Settings, run: Path | None, out: Path, label: str, say: Say
+) -> Path:
+    """Measure the starting model, or the best (else the last) checkpoint of the run `run`."""
+    with joined(config.run.device, Launch()) as place:
+        released = load(config.model, config.seed)
+        kept = config if run is None else replace(config, split=_split_of(config, run))
+        prepared = Prepared(kept, settings, released, place, say if place.leads else _silent)
+        step = 0 if run is None else restore(config, released, run)
+        towers = Towers(released).to(place.device).eval()
+        return _write(out, config, label, step, Judge(config, prepared, place)(towers), place)
+
+
+def restore(config: Config, released: Released, run: Path) -> int:
+    """Put the best (else the last) weights of a run into `released`; returns their step.
+
+    Adapters are merged. The objective's scale and bias become the network's own.
+    """
+    trainable(released.network, config)
+    path = run / "ckpt" / BEST
+    path = path if path.exists() else run / "ckpt" / LAST
+    state = read_checkpoint(path, torch.device("cpu"))
+    try:
+        weights = dict(state["weights"])
+        weights.update(state.get("average") or {})
+        prefix = "towers.network."
+        own = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+        released.network.load_state_dict(own)
+        _scale(released, weights)
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UnreadableSource(f"{path} is of another model than the settings: {reason}") from error
+    merge_lora(released.network)
+    return int(state["step"])
+
+
+def read_run(run: Path, overrides: Sequence[str] = ()) -> Config:
+    """The settings a run was made with; raises InvalidSetting where there is no run."""
+    return read_config(run / CONFIG, overrides)
+
+
+def split(config: Config, settings: Settings, out: Path) -> Divided:
+    """Draw a split and write it."""
+    found = divide(config, settings)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_split(found.split, out)
+    return found
+
+
+def _split_of(config: Config, run: Path) -> SplitSettings:
+    """The very split a run was trained on, whatever has become of the data since."""
+    return replace(config.split, file=str(run / SPLIT))
+
+
+def _introduce(config: Config, found: Divided, say: Say) -> None:
+    for line in typed.inert(config):
+        say(f"note: {line}")
+    sizes = ", ".join(f"{len(ids)} {name}" for name, ids in found.split.partitions.items())
+    say(f"{len(found.collection.taxonomy.names)} classes; pictures: {sizes}")
+    if found.leaks:
+        say(f"note: {len(found.leaks)} pairs of like pictures lie on both sides of the split")
+
+
+def _scale(released: Released, weights: dict[str, torch.Tensor]) -> None:
+    """Only the first pair can be published: open_clip's networks have one."""
+    with torch.no_grad():
+        for name, own in (("logit_scale", "log_scale"), ("logit_bias", "bias")):
+            target = getattr(released.network, name, None)
+            if isinstance(target, torch.nn.Parameter):
+                target.copy_(weights[f"objective._logits.0.{own}"])
+
+
+def _headlines(found: dict[str, float]) -> list[tuple[str, float]]:
+    return [(name, value) for name, value in found.items() if name.count(".") < 2]
+
+
+def _write(
+    path: Path, config: Config, label: str, step: int, found: dict[str, Result], place: Place
+) -> Path:
+    if place.leads:
+        row = {
+            "format": RESULT_FORMAT,
+            "label": label,
+            "setting": setting_hash(config),
+            "seed": config.seed,
+            "model": config.model.id,
+            "step": step,
+            "measures": measures(found),
+            "partitions": found,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(plain(row), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        part.replace(path)
+    return path
+
+
+def _silent(_: str) -> None:
+    pass

@@ -1,0 +1,100 @@
+"""From towers and partitions to results: embeds once, then hands arrays to `evaluate`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from core.errors import InvalidSetting
+from trainer import dist
+from trainer.config import Config
+from trainer.engine_step import autocast_dtype
+from trainer.evaluate import Ground, Result, Vectors, evaluate
+from trainer.launch import Place
+from trainer.losses import unit_rows
+from trainer.network import Towers
+from trainer.prepared import Part, Prepared
+from trainer.probes import Rows, unit
+from trainer.splits import train_counts
+
+_BATCH = 256
+
+
+class Judge:
+    """Measures towers on the partitions that `eval.partitions` names by prefix."""
+
+    def __init__(self, config: Config, prepared: Prepared, place: Place) -> None:
+        split = prepared.divided.split
+        names = [
+            name for prefix in config.eval.partitions for name in split.names(prefix)
+            if split.partitions[name]
+        ]  # fmt: skip
+        if not names:
+            raise InvalidSetting(
+                f"no partition starts with {' or '.join(config.eval.partitions)}: there are "
+                f"{', '.join(split.partitions)}"
+            )
+        self._config, self._prepared, self._place = config, prepared, place
+        self._dtype = autocast_dtype(config.run.precision, place.device)
+        self._parts = {name: prepared.part([name]) for name in names}
+        # As released, not with the margin for cropping.
+        self._train = prepared.part(["train"]) if config.eval.index else None
+        self._counts = train_counts(
+            split, prepared.collection.samples, len(prepared.collection.taxonomy.names)
+        )
+
+    def __call__(self, towers: Towers) -> dict[str, Result]:
+        """Results of every partition; all ranks embed a share and all get the results."""
+        taxonomy = self._prepared.collection.taxonomy
+        train = None
+        if self._train is not None:
+            train = Vectors(self._images(towers, self._train), self._train.classes)
+        ground = Ground(
+            self._prompts(towers),
+            taxonomy.codes,
+            taxonomy.ranks,
+            self._counts,
+            self._prepared.divided.split.bounds,
+            train,
+        )
+        return {
+            name: evaluate(
+                Vectors(self._images(towers, part), part.classes), ground, self._config.eval
+            )
+            for name, part in self._parts.items()
+        }
+
+    def _images(self, towers: Towers, part: Part) -> Rows:
+        world, n = dist.world_size(), len(part.classes)
+        size = -(-n // world)
+        # Shares must be equally long to be gathered: the last is filled up with repeats.
+        mine = np.minimum(np.arange(size) + size * dist.rank(), n - 1)
+        rows = [
+            self._embed(towers, torch.from_numpy(np.array(part.pixels[mine[i : i + _BATCH]])))
+            for i in range(0, size, _BATCH)
+        ]
+        return dist.gather_rows(torch.cat(rows))[:n].cpu().numpy()
+
+    def _embed(self, towers: Towers, pixels: torch.Tensor) -> torch.Tensor:
+        device = self._place.device
+        narrow = self._dtype != torch.float32
+        with torch.inference_mode(), torch.autocast(device.type, self._dtype, enabled=narrow):
+            return unit_rows(towers.images(pixels.to(device))).clone()
+
+    def _prompts(self, towers: Towers) -> Rows:
+        """Each class by the normalised mean of its normalised prompts (Radford et al. 2021)."""
+        listed = self._prepared.prompts(self._config.captions.prompts)
+        rows = self._texts(towers, [text for mine in listed for text in mine])
+        owner = np.repeat(np.arange(len(listed)), [len(mine) for mine in listed])
+        sums = np.zeros((len(listed), rows.shape[1]))
+        np.add.at(sums, owner, rows)
+        return unit(sums)
+
+    def _texts(self, towers: Towers, texts: Sequence[str]) -> Rows:
+        device, narrow = self._place.device, self._dtype != torch.float32
+        rows = []
+        with torch.inference_mode(), torch.autocast(device.type, self._dtype, enabled=narrow):
+            for i in range(0, len(texts), _BATCH):
+                tokens = self._prepared.tokens(list(texts[i : i + _BATCH])).to(device)
+                rows.append(unit_rows(towers.texts(tokens)).cpu())
+        return torch.cat(rows).numpy()
