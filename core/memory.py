@@ -107,6 +107,12 @@ class MemoryEngine:
         held = self._held.get(version.id)
         return sum(len(segment.ids) for segment in held.segments) if held else 0
 
+    def passing(self, version: Version, where: Where) -> int | None:
+        """How many pass `where`, when that is remembered."""
+        held = self._held.get(version.id)
+        known = held.passing.get(_name(where)) if held else None
+        return None if known is None else sum(each.count for each in known)
+
     async def follow(self, engine: AsyncEngine) -> None:
         """Keep in step with the database until cancelled."""
         while True:
@@ -126,7 +132,8 @@ class MemoryEngine:
         for gone in self._held.keys() - {version.id for version in listed}:
             del self._held[gone]
         for version in listed:
-            stamp = tuple(await conn.scalar(text(statements.STAMP), _relation(version)) or ())
+            name = {"name": partition_name(version.id)}
+            stamp = tuple(await conn.scalar(text(statements.STAMP), name) or ())
             held = self._held.get(version.id)
             if held is None or held.stamp != stamp:
                 await self._take(conn, version, held or Held(()), stamp)
@@ -235,7 +242,7 @@ class MemoryEngine:
         self, conn: AsyncConnection, version: Version, held: Held, where: Where
     ) -> list[Passing]:
         """Of every segment, the images that pass."""
-        key = f"{where.sql} {where.binds}"
+        key = _name(where)
         if key not in held.passing:
             content = await conn.scalar(text(statements.ids(version.id, where.sql)), where.binds)
 
@@ -288,5 +295,5 @@ def _keys(ids: NDArray[np.void]) -> Keys:
     return halves[:, 0] ^ (halves[:, 1] * np.uint64(0x9E3779B97F4A7C15))
 
 
-def _relation(version: Version) -> dict[str, str]:
-    return {"name": partition_name(version.id)}
+def _name(where: Where) -> str:
+    return f"{where.sql} {where.binds}"

@@ -61,7 +61,7 @@ class Plan:
 
 EXACT = Plan("exact", 0, 1.0)
 MEMORY = Plan("memory", 0, 1.0)
-MEMORY_ROWS = 2_000
+MEMORY_ROWS = 5_000
 """Fewer rows are compared sooner in the database than their ids travel to the memory engine."""
 
 

@@ -195,9 +195,8 @@ async def _situation(
     rows = matching = held.rows(version) if held else await _estimated_rows(conn, version)
     filtered = where.sql != UNFILTERED.sql
     if filtered:
-        most = MEMORY_ROWS if held else most_compared(version.dim) + 1
-        counting = statements.count(version.id, where.sql, most)
-        matching = int(await conn.scalar(text(counting), where.binds) or 0)
+        known = held.passing(version, where) if held else None
+        matching = await _count(conn, version, where, held) if known is None else known
     return Situation(
         rows=max(rows, matching),
         matching=matching,
@@ -209,6 +208,15 @@ async def _situation(
         target=target,
         in_memory=held is not None,
     )
+
+
+async def _count(
+    conn: AsyncConnection, version: Version, where: Where, held: MemoryEngine | None
+) -> int:
+    """How many pass, up to where it makes no difference any more."""
+    most = MEMORY_ROWS if held else most_compared(version.dim) + 1
+    counting = text(statements.count(version.id, where.sql, most))
+    return int(await conn.scalar(counting, where.binds) or 0)
 
 
 def _compared(version: Version, effort: int, rows: int) -> int:

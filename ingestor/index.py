@@ -8,6 +8,7 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from core.versions import Version
 Kind = Literal["auto", "exact", "ivfflat", "hnsw"]
 EncodeTexts = Callable[[list[str]], NDArray[np.float32]]
 """n texts to float32 [n, dim], unit length."""
+Probe = tuple[UUID | None, QueryVector]
+"""A query, and the image it is the vector of, which does not count."""
 
 HNSW = {"m": 16, "ef_construction": 200}
 HNSW_EF_SEARCH = 400
@@ -70,30 +73,28 @@ async def verify(
 ) -> Version:
     """Measure what the index of a version finds, for words and for pictures, with rising effort.
 
-    Words are names of what the museum holds, put through `encode`; pictures are its own. For each
-    the effort rises until recall among ten reaches `target` (among fifty a hundredth less), and
-    the steps are kept as `recall` in the version's index_params: [effort, recall@10, recall@50].
-    Nothing is measured where the version has no index.
+    Words are names of what the museum holds, put through `encode`; pictures are its own, each asked
+    for the others as though it were new. For each the effort rises until recall among ten reaches
+    `target` (among fifty a hundredth less), and the steps are kept as `recall` in the version's
+    index_params: [effort, recall@10, recall@50]. Nothing is measured where there is no index.
     """
     async with engine.connect() as conn:
         version = await versions.get(conn, name)
         if version.index_kind == "exact":
             return version
         names = await _names(conn)
-        asked = {"image": await _stored(conn, version)}
+        asked: dict[str, list[Probe]] = {"image": await _stored(conn, version)}
         if names:
-            asked["text"] = list(await asyncio.to_thread(encode, names))
-        steps = {
-            kind: await _steps(conn, version, [unit(version.id, each) for each in rows], target)
-            for kind, rows in asked.items()
-        }
+            found = await asyncio.to_thread(encode, names)
+            asked["text"] = [(None, unit(version.id, each)) for each in found]
+        steps = {kind: await _steps(conn, version, each, target) for kind, each in asked.items()}
     async with engine.begin() as conn:
         params = version.index_params | {"recall": steps}
         return await versions.set_index(conn, version, version.index_kind, params)
 
 
 async def _steps(
-    conn: AsyncConnection, version: Version, queries: Sequence[QueryVector], target: float
+    conn: AsyncConnection, version: Version, queries: Sequence[Probe], target: float
 ) -> list[list[float]]:
     truth = [await _found(conn, version, query, None) for query in queries]
     steps: list[list[float]] = []
@@ -117,13 +118,14 @@ def efforts(kind: str, lists: int) -> list[int]:
 
 
 async def _found(
-    conn: AsyncConnection, version: Version, query: QueryVector, effort: int | None
-) -> list[object]:
+    conn: AsyncConnection, version: Version, probe: Probe, effort: int | None
+) -> list[UUID]:
+    own, query = probe
     if effort is None:
-        hits = (await nearest_exact(conn, version, query, 50)).hits
+        hits = (await nearest_exact(conn, version, query, 51)).hits
     else:
-        hits = await nearest_by_index(conn, version, query, 50, effort)
-    return [hit.image_id for hit in hits]
+        hits = await nearest_by_index(conn, version, query, 51, effort)
+    return [hit.image_id for hit in hits if hit.image_id != own][:50]
 
 
 def _share(found: Sequence[object], wanted: Sequence[object]) -> float:
@@ -140,13 +142,13 @@ async def _names(conn: AsyncConnection) -> list[str]:
     return list(await conn.scalars(text(query), {"most": PROBED}))
 
 
-async def _stored(conn: AsyncConnection, version: Version) -> list[NDArray[np.float32]]:
+async def _stored(conn: AsyncConnection, version: Version) -> list[Probe]:
     query = (
-        f"SELECT vector::real[] FROM {partition_name(version.id)}"
+        f"SELECT image_id, vector::real[] AS vector FROM {partition_name(version.id)}"
         " ORDER BY md5(image_id::text) LIMIT :most"
     )
-    found = await conn.scalars(text(query), {"most": PROBED})
-    return [np.asarray(row, np.float32) for row in found]
+    found = await conn.execute(text(query), {"most": PROBED})
+    return [(row.image_id, unit(version.id, row.vector)) for row in found]
 
 
 def choose_kind(rows: int) -> Literal["exact", "ivfflat"]:

@@ -24,7 +24,7 @@ def test_made_vectors_have_the_shape_of_real_ones() -> None:
     elsewhere = world.asked["text"][:, None, 0] != lineage[None, :, 0]
     # the gap and the few strong directions meet at an angle that depends on the seed
     assert across[named].mean() == pytest.approx(0.26, abs=0.05)
-    assert across[named].mean() - across[elsewhere].mean() == pytest.approx(0.1, abs=0.03)
+    assert across[named].mean() - across[elsewhere].mean() == pytest.approx(0.1, abs=0.04)
     assert (world.queries["text"] @ world.queries["text"].T).mean() > 0.5  # a cone of their own
     for genus in np.unique(lineage[:, 3]):  # a tree: one family a genus
         assert len(np.unique(lineage[lineage[:, 3] == genus, 2])) == 1

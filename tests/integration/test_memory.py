@@ -106,6 +106,8 @@ async def test_it_follows_what_comes_changes_and_goes(
     async with engine.begin() as conn:
         await conn.execute(update(record).values(country_code="NZ"))
         await facts.refresh(conn, ids)
+    assert memory.passing(version, Where(zealand)) == 0  # remembered
+    assert memory.passing(version, Where(Filters(country=Choice(("AU",))))) is None
     before = memory._held[version.id]
     await until(engine, memory, lambda: memory._held[version.id] is not before)
     assert await found(zealand) == {own for own in ids if made.current(own)}

@@ -62,8 +62,8 @@ def under(matching: int, **changes: Any) -> Situation:
         (under(30_000, dim=2048), Plan("ivfflat", 64, None)),
         # held in memory
         (replace(LARGE, in_memory=True), MEMORY),
-        (under(2_000, in_memory=True), MEMORY),
-        (under(1_999, in_memory=True), EXACT),
+        (under(5_000, in_memory=True), MEMORY),
+        (under(4_999, in_memory=True), EXACT),
     ],
 )
 def test_choices(now: Situation, plan: Plan) -> None:
