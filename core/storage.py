@@ -9,7 +9,8 @@ from typing import Literal
 
 from core.errors import NotFound
 
-Kind = Literal["images", "thumbs"]
+Kind = Literal["images", "thumbs", "private"]
+"""private: working copies that are embedded but never shown, see docs/decisions."""
 
 
 class Store:
@@ -39,6 +40,14 @@ class Store:
     def has(self, key: str, kind: Kind = "images") -> bool:
         """Whether the file is stored."""
         return self.path(key, kind).is_file()
+
+    def find(self, key: str) -> Path:
+        """Return where an image lies to be worked on, be it private; NotFound when nowhere."""
+        kinds: tuple[Kind, ...] = ("images", "private")
+        for kind in kinds:
+            if self.has(key, kind):
+                return self.path(key, kind)
+        raise NotFound(f"no stored file for image {key[:12]}…")
 
     def read(self, key: str, kind: Kind = "images") -> bytes:
         """Return the bytes; NotFound when they are not stored."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.errors import BioCosmosError
@@ -14,6 +15,8 @@ from ingestor.commands import Images, Limit, Rate, fetch, read, run
 from ingestor.download import download
 from ingestor.sources.dwca import DwcaSource
 from ingestor.sources.folder import FolderSource
+from ingestor.status import read as read_status
+from ingestor.status import show
 
 app = typer.Typer(
     help="Bring records and images in. Every command can be stopped and run again.",
@@ -74,6 +77,16 @@ def images(
 
     async def work(engine: AsyncEngine, settings: Settings) -> None:
         await fetch(engine, settings, limit, rate)
+
+    run(work)
+
+
+@app.command()
+def status() -> None:
+    """Show how fetching stands: images by state, hosts, and why images are missing."""
+
+    async def work(engine: AsyncEngine, settings: Settings) -> None:  # noqa: ARG001
+        show(await read_status(engine), Console())
 
     run(work)
 

@@ -68,7 +68,7 @@ class Decoder:
         height, width, _ = self._shape
         try:
             image = images.decode(
-                self._store.read(claim.sha256),
+                self._store.find(claim.sha256).read_bytes(),
                 max_pixels=self._settings.max_image_pixels,
                 max_bytes=self._settings.max_image_bytes,
                 min_size=(DRAFT * width, DRAFT * height),

@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from core import licences
+
 LEASE_MINUTES = 10
 _LOCK = 0x70696373  # "pics": held, shared, by every process that fetches
 _OPEN = "state IN ('pending', 'leased', 'retry')"
@@ -20,7 +22,7 @@ _LEASE = (
     "UPDATE image SET state = 'leased', attempts = attempts + 1, updated_at = now(),"
     f" lease_until = now() + interval '{LEASE_MINUTES} minutes' WHERE id IN"
     " (SELECT id FROM image WHERE {wanted} FOR UPDATE SKIP LOCKED)"
-    " RETURNING id, fetch_url, attempts"
+    " RETURNING id, fetch_url, attempts, licence"
 )
 _LEASE_LOCAL = text(_LEASE.format(wanted=f"{_DUE} AND host IS NULL LIMIT :count"))
 _LEASE_OF_HOST = text(
@@ -39,11 +41,18 @@ class Leased:
     fetch_url: str
     attempts: int
     """This one included."""
+    licence: str | None
+    """Code of `core.licences`."""
 
     @property
     def remote(self) -> bool:
         """Whether it is a link."""
         return self.fetch_url.lower().startswith(("http://", "https://"))
+
+    @property
+    def private(self) -> bool:
+        """Whether a copy may be worked on but not shown."""
+        return self.remote and not licences.describe(self.licence).allows_copy
 
 
 @asynccontextmanager
@@ -70,13 +79,13 @@ async def fetching(engine: AsyncEngine) -> AsyncIterator[None]:
 async def lease_local(connection: AsyncConnection, count: int) -> list[Leased]:
     """Take up to `count` images of this machine that are due and that nobody else works on."""
     found = await connection.execute(_LEASE_LOCAL, {"count": count})
-    return [Leased(row.id, row.fetch_url, row.attempts) for row in found]
+    return [Leased(row.id, row.fetch_url, row.attempts, row.licence) for row in found]
 
 
 async def lease_of_host(connection: AsyncConnection, host: str) -> Leased | None:
     """Take an image of a host that is due and that nobody else works on."""
     row = (await connection.execute(_LEASE_OF_HOST, {"host": host})).one_or_none()
-    return Leased(row.id, row.fetch_url, row.attempts) if row else None
+    return Leased(row.id, row.fetch_url, row.attempts, row.licence) if row else None
 
 
 async def settle(connection: AsyncConnection, results: Sequence[Mapping[str, object]]) -> None:

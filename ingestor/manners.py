@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-MARGIN = 1.025
+MARGIN = 1.035
 """Requests are this much further apart than the pace asks for, so that what varies on the way
 there never makes one too many in a second."""
 

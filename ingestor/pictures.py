@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -160,9 +161,8 @@ class _Run:
             return _failure(leased, found, self.manners)
         loop = asyncio.get_running_loop()
         try:
-            kept = await loop.run_in_executor(
-                self.threads, keep, found, self._store, self._settings
-            )
+            work = partial(keep, found, self._store, self._settings, private=leased.private)
+            kept = await loop.run_in_executor(self.threads, work)
         except TooLarge as error:
             failed = FetchError(error.detail, state="invalid")
         except UnreadableImage as error:
@@ -186,8 +186,13 @@ class _Run:
             self._progress(len(self._last), self._total)
 
 
-def keep(data: bytes, store: Store, settings: Settings) -> dict[str, object]:
-    """Store an image and its thumbnail; return its columns. UnreadableImage, TooLarge."""
+def keep(
+    data: bytes, store: Store, settings: Settings, *, private: bool = False
+) -> dict[str, object]:
+    """Store an image and its thumbnail; return its columns. UnreadableImage, TooLarge.
+
+    Of a `private` one only a working copy is kept, for embedding: nothing that could be shown.
+    """
     small = images.decode(
         data,
         max_pixels=settings.max_image_pixels,
@@ -195,8 +200,9 @@ def keep(data: bytes, store: Store, settings: Settings) -> dict[str, object]:
         min_size=(2 * THUMBNAIL, 2 * THUMBNAIL),
     )
     width, height, _ = images.probe(data)
-    key = store.put(data)
-    store.put(images.thumbnail(small, THUMBNAIL), "thumbs", key=key)
+    key = store.put(data, "private" if private else "images")
+    if not private:
+        store.put(images.thumbnail(small, THUMBNAIL), "thumbs", key=key)
     return {
         "width": width,
         "height": height,
