@@ -1,4 +1,4 @@
-"""Command line of the trainer: python -m trainer train|eval|split -c config.yaml -o a.b=c."""
+"""Command line of the trainer: python -m trainer train|eval|split|report|publish."""
 
 import logging
 import sys
@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core import settings
 from core.errors import BioCosmosError, InvalidSetting
 from trainer import commands
+from trainer import publish as publishing
+from trainer import report as reports
 from trainer.config import Config, read_config
 
 OUT = Console(highlight=False, markup=False, soft_wrap=True)
@@ -76,6 +78,36 @@ def split(
         for name, ids in found.split.partitions.items():
             OUT.print(f"{len(ids):>9} {name}")
         OUT.print(f"{len(found.leaks):>9} pairs of like pictures on both sides\nSplit: {out}")
+
+
+@app.command()
+def report(
+    results: Annotated[list[Path], typer.Argument(help="Folders of runs, or results.")],
+    measure: Annotated[list[str] | None, typer.Option(help="Measures to show, else all.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A .md or .html file, else the screen.")] = None,
+) -> None:
+    """Compare settings over their seeds; the first setting found is the baseline."""
+    with _errors("Stopped."):
+        made = reports.table(reports.read_results(results), measure or ())
+        if out is None:
+            OUT.print(reports.markdown(made))
+            return
+        text = reports.page(made) if out.suffix == ".html" else reports.markdown(made)
+        out.write_text(text, encoding="utf-8")
+        OUT.print(f"Report: {out}")
+
+
+@app.command()
+def publish(
+    run: Annotated[Path, typer.Option(help="Folder of a finished run.")],
+    out: Annotated[Path, typer.Option(help="Directory to make.")],
+    half: Annotated[bool, typer.Option(help="Store weights as fp16.")] = False,
+) -> None:
+    """Make a run a model that open_clip, and bin/ingest_embed, can load."""
+    with _errors("Stopped."):
+        made = publishing.publish(run, out, half=half)
+        OUT.print(f"Published: {made}\nTo search with it:")
+        OUT.print(f"bin/ingest_embed --model={made} --embed_version={made.name}")
 
 
 def _config(path: Path | None, override: list[str] | None) -> Config:

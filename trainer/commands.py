@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,6 +37,37 @@ class Told:
 
     say: Say
     tick: Tick
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a result is written of."""
+
+    config: Config
+    label: str
+    step: int
+    divided: Divided
+    found: dict[str, Result]
+
+    def row(self) -> dict[str, Any]:
+        """The result as reports and cards read it."""
+        config, exact = self.config, sum(leak.exact for leak in self.divided.leaks)
+        return {
+            "format": RESULT_FORMAT,
+            "label": self.label,
+            "setting": setting_hash(config),
+            "seed": config.seed,
+            "model": config.model.id,
+            "step": self.step,
+            "data": {
+                "classes": len(self.divided.collection.taxonomy.names),
+                "pictures": {k: len(v) for k, v in self.divided.split.partitions.items()},
+                "leaks": {"copies": exact, "near": len(self.divided.leaks) - exact},
+                "licences": list(config.data.licences) if config.data else [],
+            },
+            "measures": measures(self.found),
+            "partitions": self.found,
+        }
 
 
 def run_folder(config: Config) -> Path:
@@ -75,10 +107,15 @@ def train(config: Config, settings: Settings, folder: Path, label: str, told: To
         hooks = Hooks(say, lambda done, lost: told.tick(done, engine.steps, lost), evaluate)
         engine = Engine(config, released, loss, prepared.loader(part), folder, place, hooks)
         engine.train()
-        if not latest:
+        step = engine.done
+        if config.run.best:
+            step = engine.take_best()
+            evaluate(engine.towers.eval())
+        elif not latest:
             with engine.judged() as towers:
                 evaluate(towers)
-        return _write(folder / RESULT, config, label, engine.done, latest, place)
+        made = Made(config, label, step, prepared.divided, latest)
+        return _write(folder / RESULT, made, place)
 
 
 def evaluate(
@@ -91,7 +128,8 @@ def evaluate(
         prepared = Prepared(kept, settings, released, place, say if place.leads else _silent)
         step = 0 if run is None else restore(config, released, run)
         towers = Towers(released).to(place.device).eval()
-        return _write(out, config, label, step, Judge(config, prepared, place)(towers), place)
+        found = Judge(config, prepared, place)(towers)
+        return _write(out, Made(config, label, step, prepared.divided, found), place)
 
 
 def restore(config: Config, released: Released, run: Path) -> int:
@@ -157,20 +195,9 @@ def _headlines(found: dict[str, float]) -> list[tuple[str, float]]:
     return [(name, value) for name, value in found.items() if name.count(".") < 2]
 
 
-def _write(
-    path: Path, config: Config, label: str, step: int, found: dict[str, Result], place: Place
-) -> Path:
+def _write(path: Path, made: Made, place: Place) -> Path:
     if place.leads:
-        row = {
-            "format": RESULT_FORMAT,
-            "label": label,
-            "setting": setting_hash(config),
-            "seed": config.seed,
-            "model": config.model.id,
-            "step": step,
-            "measures": measures(found),
-            "partitions": found,
-        }
+        row = made.row()
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         part.write_text(json.dumps(plain(row), indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -110,6 +110,15 @@ class Engine:
         finally:
             self.towers.train()
 
+    def take_best(self) -> int:
+        """Put the best weights into the towers, for evaluation only; returns their step."""
+        path = self._folder / "ckpt" / BEST
+        if not path.exists():
+            return self.done
+        state = read_checkpoint(path, self.place.device)
+        self._whole().load_state_dict(state["weights"])
+        return int(state["step"])
+
     def _step(self, batch: Batch, number: int) -> Stepped:
         factor = self._schedule.factor(number)
         while True:

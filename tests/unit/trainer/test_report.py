@@ -1,0 +1,75 @@
+"""Tables over seeds: hand values, honest tests, and no seed counted twice."""
+
+import json
+import statistics
+
+import pytest
+from typer.testing import CliRunner
+
+from core.errors import InvalidSetting, UnreadableSource
+from trainer.__main__ import app
+from trainer.report import markdown, page, read_results, table
+
+VALUES = {"plain": [0.5, 0.6, 0.55, 0.52, 0.58, 0.6], "better|": [0.7, 0.75, 0.72, 0.7, 0.74, 0.8]}
+
+
+def write(root, label, seed, **measures):
+    path = root / label / str(seed) / "result.json"
+    path.parent.mkdir(parents=True)
+    row = {"format": "biocosmos-result-1", "label": label, "setting": label, "seed": seed}
+    path.write_text(json.dumps({**row, "step": 9, "measures": measures}))
+    return path
+
+
+@pytest.fixture
+def results(tmp_path):
+    for label, values in VALUES.items():
+        for seed, value in enumerate(values):
+            write(tmp_path, label, seed, all=value, ood=None if label == "plain" else 0.5)
+    write(tmp_path, "single", 0, all=0.9, ood=0.25)
+    return [tmp_path / "plain", tmp_path / "better|", tmp_path / "single"]
+
+
+def test_means_spreads_and_tests_against_the_first(results):
+    made = table(read_results(results))
+    assert made.labels == ["plain", "better|", "single"]
+    assert made.seeds == [6, 6, 1]
+    plain, better, single = (row[0] for row in made.cells)
+    assert plain.mean == pytest.approx(statistics.mean(VALUES["plain"]))
+    assert plain.spread == pytest.approx(statistics.stdev(VALUES["plain"]))
+    assert plain.p is None
+    assert better.p == pytest.approx(2 / 2**6)
+    assert (single.mean, single.spread, single.p) == (0.9, None, None)
+    assert made.cells[0][1].mean is None
+
+
+def test_markdown_and_html_say_how_sure_they_are(results):
+    made = table(read_results(results), ["all"])
+    text = markdown(made)
+    assert "| better\\| | 6 | 0.7350 ± 0.0378 (p 0.031) |" in text
+    assert "with 6 seeds it cannot fall below 0.0312" in text
+    assert "<td>0.7350 ± 0.0378 (p 0.031)</td>" in page(made)
+    assert "<th>better|</th>" in page(made)
+
+
+def test_what_makes_no_table_is_refused(results, tmp_path):
+    with pytest.raises(InvalidSetting, match="no measure 'alll': there are all, ood"):
+        table(read_results(results), ["alll"])
+    with pytest.raises(InvalidSetting, match="plain has seed 3 twice"):
+        read_results([results[0], results[0] / "3"])
+    with pytest.raises(UnreadableSource, match="no result"):
+        read_results([tmp_path / "none"])
+    (tmp_path / "x.json").write_text('{"format": "other"}')
+    with pytest.raises(UnreadableSource, match="another format"):
+        read_results([tmp_path / "x.json"])
+
+
+def test_the_command_writes_either_form(results, tmp_path):
+    runner = CliRunner()
+    places = [str(place) for place in results]
+    for name, start in (("r.html", "<!doctype html>"), ("r.md", "| setting | seeds |")):
+        out = tmp_path / name
+        assert runner.invoke(app, ["report", *places, "--out", str(out)]).exit_code == 0
+        assert out.read_text().startswith(start)
+    shown = runner.invoke(app, ["report", *places, "--measure", "all"])
+    assert "| plain | 6 | 0.5583" in shown.output
