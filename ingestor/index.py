@@ -74,9 +74,9 @@ async def verify(
     """Measure what the index of a version finds, for words and for pictures, with rising effort.
 
     Words are names of what the museum holds, put through `encode`; pictures are its own, each asked
-    for the others as though it were new. For each the effort rises until recall among ten reaches
-    `target` (among fifty a hundredth less), and the steps are kept as `recall` in the version's
-    index_params: [effort, recall@10, recall@50]. Nothing is measured where there is no index.
+    for the others as though it were new. For each the effort rises until `target` can be promised
+    (`planner.enough`), and the steps are kept as `recall` in the version's index_params:
+    [effort, recall@10, recall@50]. Nothing is measured where there is no index.
     """
     async with engine.connect() as conn:
         version = await versions.get(conn, name)
