@@ -9,12 +9,15 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
-from sqlalchemy import insert, text, update
+from alembic import command
+from sqlalchemy import create_engine, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import NullPool
 
 from core import versions
 from core.db import facts
 from core.db.conditions import Where
+from core.db.migrate import config, migrate
 from core.db.partitions import partition_name
 from core.db.tables import RANKS, dataset, image, record, record_image
 from core.filters import Box, Choice, Days, Filters, Taxon
@@ -369,6 +372,36 @@ async def test_a_record_that_changes_while_its_vector_is_stored(
     assert await stale(engine, version.id) == 0
     changed = {own for own in made.images if made.current(own)}
     assert await count(engine, version, Filters(country=Choice(("NZ",)))) == len(changed)
+
+
+async def test_vectors_stored_before_there_were_facts_get_them(
+    engine: AsyncEngine, database_url: str
+) -> None:
+    made = Collection(60, seed=12)
+    async with engine.begin() as conn:
+        await made.store(conn)
+        version = await versions.ensure(conn, "v", spec(8))
+        await copy_vectors(conn, version, list(made.images), vectors(60, 8))
+        await versions.set_index(conn, version, "hnsw", {"m": 16, "effort": 99})
+    await engine.dispose()
+
+    def back() -> None:
+        with create_engine(database_url, poolclass=NullPool).begin() as connection:
+            alembic = config()
+            alembic.attributes["connection"] = connection
+            command.downgrade(alembic, "0001")
+            kept = connection.scalar(text("SELECT index_params FROM embed_version"))
+            assert kept == {"m": 16, "ef_search": 99}
+
+    await asyncio.to_thread(back)
+    await asyncio.to_thread(migrate, database_url)
+    assert await stale(engine, version.id) == 0
+    brazil = Filters(country=Choice(("BR",)))
+    async with engine.connect() as conn:
+        version = await versions.get(conn, "v")
+        found = await nearest(conn, version, unit(version.id, np.ones(8)), 60, brazil)
+    assert version.index_params == {"m": 16, "effort": 99}
+    assert {hit.image_id for hit in found.hits} == made.passing(brazil)
 
 
 async def test_few_that_pass_are_found_by_their_index(engine: AsyncEngine) -> None:
