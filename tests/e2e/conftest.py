@@ -78,9 +78,9 @@ def bird_server(run_folder: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, headless."""
+    """Debian's Chromium, headless; a module's, as its event loop would be in others' way."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine; bin/chromium installs Debian's where possible")
     with sync_playwright() as playwright:
