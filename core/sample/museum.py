@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.sample.files import SUFFIX, File
 from core.sample.places import COLLECTION_OF
@@ -60,11 +60,11 @@ class Museum:
     """Everything one seed gives: records and media rows as published, and the files behind them."""
 
     seed: int
-    specimens: list[Specimen]
-    records: list[Row]
-    media: list[Media]
-    files: dict[str, File]
-    faults: dict[str, list[int]]
+    specimens: list[Specimen] = field(repr=False)
+    records: list[Row] = field(repr=False)
+    media: list[Media] = field(repr=False)
+    files: dict[str, File] = field(repr=False)
+    faults: dict[str, list[int]] = field(repr=False)
 
     def specimen_of(self, record: str) -> Specimen:
         """The specimen behind an occurrenceID. Raises KeyError."""

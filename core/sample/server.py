@@ -43,7 +43,7 @@ class SampleServer(AbstractContextManager["SampleServer"]):
 
     museum: Museum
     rules: list[Rule] = field(default_factory=list)
-    visits: list[Visit] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list, repr=False)
     port: int = 0
     host: str = "127.0.0.1"
     robots: str | None = None
