@@ -20,6 +20,8 @@ class DataSettings:
     source: Literal["folder", "table", "museum", "database"]
     path: str = field(default="", metadata=when("source", "folder", "table"))
     level: str = "species"
+    tree: str = ""
+    """A Newick file with every class as a tip, for phylogenetic and patristic targets."""
     licences: tuple[str, ...] = field(default=(), metadata=when("source", "database"))
     within: dict[str, str] = field(default_factory=dict, metadata=when("source", "database"))
     views: tuple[str, ...] = field(default=(), metadata=when("source", "database"))

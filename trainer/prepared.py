@@ -11,7 +11,7 @@ import torch
 import torch.distributed as c10d
 from numpy.typing import NDArray
 
-from core.errors import InvalidSetting
+from core.errors import InvalidSetting, UnreadableSource
 from core.settings import Settings
 from trainer.assemble import Facts, split_plan, stream
 from trainer.augment import augment
@@ -24,6 +24,7 @@ from trainer.launch import Place
 from trainer.leaks import Leak, find_leaks, refuse_leaks
 from trainer.models import check_text_lengths
 from trainer.network import Released
+from trainer.newick import covariance, read_newick
 from trainer.packs import Pack, enlarged, make_pack, pack_path, read_pack
 from trainer.sources import read
 from trainer.splits import Split, make_split, read_split
@@ -110,6 +111,7 @@ class Prepared:
         return Facts(
             part.classes,
             self.collection.taxonomy.codes,
+            covariance=self._covariance(),
             columns=self.collection.columns(part.positions.tolist()),
             log_scale=self._released.log_scale,
             bias=self._released.bias,
@@ -138,6 +140,16 @@ class Prepared:
     def prompts(self, templates: tuple[str, ...]) -> list[list[str]]:
         """The prompts of every class."""
         return [prompts(templates, names) for names in self.names]
+
+    def _covariance(self) -> NDArray[np.float64] | None:
+        path = Path(self._config.data.tree) if self._config.data else Path()
+        if path == Path():
+            return None
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UnreadableSource(f"cannot read the tree {path}: {error}") from error
+        return covariance(read_newick(text), self.collection.taxonomy.names)
 
     def _check_lengths(self) -> None:
         """Before the first step rather than in the midst of the run."""

@@ -1,6 +1,9 @@
 """The commands, on the sample museum: train, stop, go on, evaluate, split, and what they refuse."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import open_clip
@@ -10,7 +13,7 @@ from typer.testing import CliRunner
 
 from core.encoders.openclip import load as load_encoder
 from core.errors import ModelError, UnreadableSource
-from tests.paths import TINY
+from tests.paths import ROOT, TINY
 from trainer import commands
 from trainer import publish as publishing
 from trainer.__main__ import app
@@ -104,6 +107,31 @@ def test_a_finished_run_stays_as_it_is_and_other_settings_are_refused(made):
     other = CliRunner().invoke(app, ["train", "-c", str(config), "--out", str(root / "run")])
     assert other.exit_code == 1
     assert "other settings" in other.output
+
+
+@pytest.mark.slow
+def test_two_ranks_of_torchrun_train_as_one_does(made):
+    root, config, _ = made
+    ranks = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "trainer"]
+    # Frozen, because batch norms see their own rank's share only.
+    own = ["train", "-c", str(config), "-o", "model.freeze=[image]", "--out"]
+    assert CliRunner().invoke(app, [*own, str(root / "one")]).exit_code == 0
+    done = subprocess.run(
+        [sys.executable, *ranks, *own, str(root / "ranks")],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("52 classes; pictures") == 1
+    one, two = (MetricLog(root / name / "metrics.jsonl").rows() for name in ("one", "ranks"))
+    losses = [[row["loss"] for row in rows if "loss" in row] for rows in (one, two)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    found = [json.loads((root / n / "result.json").read_text()) for n in ("one", "ranks")]
+    assert found[0]["data"] == found[1]["data"]
+    assert found[0]["setting"] == found[1]["setting"]
 
 
 def test_a_split_is_written(made):

@@ -188,6 +188,27 @@ def test_texts_that_would_be_cut_are_refused(prepared):
         Prepared(long, SETTINGS, ready._released, HERE, lambda _: None)
 
 
+def test_a_tree_gives_phylogenetic_targets(prepared, tmp_path):
+    own, ready = prepared
+    part = ready.part(["train"], margin=1.14)
+    assert ready.facts(part).covariance is None
+    names = ready.collection.taxonomy.names
+    tree = tmp_path / "tree.nwk"
+    tips = [name.replace(" ", "_") for name in names]
+    tree.write_text(f"(({tips[0]}:1,{tips[1]}:1):1,{','.join(f'{tip}:2' for tip in tips[2:])});")
+    data = replace(own.data, tree=str(tree))
+    ready = Prepared(replace(own, data=data), SETTINGS, ready._released, HERE, lambda _: None)
+    found = ready.facts(part).covariance
+    assert (found[0, 1], found[0, 2], found[0, 0]) == (1, 0, 2)
+    tree.write_text("(a:1,b:1);")
+    with pytest.raises(UnreadableSource, match="are not in the tree"):
+        ready.facts(part)
+    data = replace(data, tree=str(tmp_path / "none"))
+    ready = Prepared(replace(own, data=data), SETTINGS, ready._released, HERE, lambda _: None)
+    with pytest.raises(UnreadableSource, match="cannot read the tree"):
+        ready.facts(part)
+
+
 def test_copies_on_both_sides_are_refused_and_a_split_can_be_given(folder, tmp_path):
     own = config(
         tmp_path / "packs",
