@@ -20,7 +20,7 @@ from ingestor.leases import Leased
 
 LANES = 256
 """At most, in one process."""
-AT_ONCE = 16
+AT_ONCE = 24
 """Lanes opened in one go: more would crowd one another's first requests."""
 AFTER = 64
 """Images fetched but not yet settled, at most, in one process."""

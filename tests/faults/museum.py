@@ -21,10 +21,8 @@ async def link(engine, urls):
     async with engine.begin() as connection:
         values = {"id": owner, "source": "test", "key": str(owner), "title": "Test"}
         await connection.execute(insert(dataset), values)
-        rows = [
-            {"id": uuid4(), "dataset_id": owner, "identifier": url, "fetch_url": url}
-            for url in urls
-        ]
+        fixed = {"dataset_id": owner, "licence": "CC-BY-4.0"}
+        rows = [{"id": uuid4(), "identifier": url, "fetch_url": url} | fixed for url in urls]
         await connection.execute(insert(image), rows)
 
 
