@@ -99,6 +99,8 @@ class Engine:
                     pace = (self.done - since) * self.config.sample.batch
                     self._note(found, pace / (time.monotonic() - begun))
                 self._after()
+                if self._due(self._run.log_every * self.config.sample.batch):
+                    begun, since = time.monotonic(), self.done
 
     @contextmanager
     def judged(self) -> Iterator[Towers]:

@@ -1,6 +1,7 @@
 """The network that is trained, and all that was released with it."""
 
 import json
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,11 +59,15 @@ def _random(model: str, seed: int) -> Released:
     """A directory need hold no more than its configuration."""
     name = f"local-dir:{Path(model).resolve()}" if Path(model).is_dir() else model
     torch.manual_seed(seed)
+    was = logging.root.manager.disable
     try:
+        logging.disable(logging.WARNING)  # that the weights are random is what was asked for
         network = open_clip.create_model(name, load_weights=False, pretrained_text=False)
         tokenizer = open_clip.get_tokenizer(name)
     except Exception as error:
         raise ModelError(f"{model} could not be built: {' '.join(str(error).split())}") from error
+    finally:
+        logging.disable(was)
     return _released(network, tokenizer, _description(name))
 
 

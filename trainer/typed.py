@@ -85,7 +85,9 @@ def inert(settings: Any, where: str = "") -> list[str]:
     for f in dataclasses.fields(settings):
         value, name = getattr(settings, f.name), _join(where, f.name)
         key, values = f.metadata.get("when", (None, ()))
-        if key and getattr(settings, key) not in values and value != f.default:
+        make = f.default_factory
+        default = f.default if make is dataclasses.MISSING else make()
+        if key and getattr(settings, key) not in values and value != default:
             wanted = " or ".join(map(str, values))
             found.append(f"{name} has no effect: {key} is {getattr(settings, key)}, not {wanted}")
             continue

@@ -2,8 +2,11 @@
 
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import open_clip
@@ -132,6 +135,42 @@ def test_two_ranks_of_torchrun_train_as_one_does(made):
     found = [json.loads((root / n / "result.json").read_text()) for n in ("one", "ranks")]
     assert found[0]["data"] == found[1]["data"]
     assert found[0]["setting"] == found[1]["setting"]
+
+
+def losses(folder):
+    return [r["loss"] for r in MetricLog(folder / "metrics.jsonl").rows() if "loss" in r]
+
+
+@pytest.mark.slow
+def test_a_process_killed_at_a_random_moment_goes_on_to_bit_equal_losses(made):
+    root, config, _ = made
+    changes = ["-o", "run.samples=192", "-o", "run.every=192", "-o", "eval.index=false"]
+    command = [sys.executable, "-m", "trainer", "train", "-c", str(config), *changes, "--out"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    run = {"cwd": ROOT, "env": environment, "stdout": subprocess.DEVNULL}
+    subprocess.run([*command, str(root / "whole")], check=True, timeout=200, **run)
+    deadly = random.randint(1, 10)
+    with subprocess.Popen([*command, str(root / "cut")], **run) as child:
+        while len(losses(root / "cut")) < deadly and child.poll() is None:
+            time.sleep(0.01)
+        child.kill()
+    assert child.returncode == -signal.SIGKILL, f"it had ended before step {deadly}"
+    subprocess.run([*command, str(root / "cut")], check=True, timeout=200, **run)
+    assert losses(root / "cut") == losses(root / "whole"), f"killed after step {deadly}"
+    assert len(losses(root / "whole")) == 12
+
+
+@pytest.mark.slow
+def test_the_museum_recipe_learns_names_from_nothing(tmp_path):
+    recipe = ROOT / "trainer" / "configs" / "museum.yaml"
+    changes = ["-o", "run.samples=2560", "-o", "run.every=2560", "-o", f"data.packs={tmp_path}"]
+    model = ["-o", f"model.id={TINY}", "--out", str(tmp_path / "run")]
+    found = CliRunner().invoke(app, ["train", "-c", str(recipe), *changes, *model])
+    assert found.exit_code == 0, found.output
+    assert "note:" not in found.output
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    chance = 1 / result["data"]["classes"]
+    assert result["measures"]["val_id.i2t.hit@1"] > 5 * chance
 
 
 def test_a_split_is_written(made):

@@ -276,3 +276,11 @@ def test_freezing_adapting_and_layer_decay_reach_the_network():
     assert sum(p.numel() for g in groups for p in g.parameters) < 0.5 * sum(
         p.numel() for p in adapted.parameters()
     )
+
+
+def test_an_empty_mapping_left_alone_is_not_called_inert():
+    config = make("data: {source: museum}")
+    assert typed.inert(config) == []
+    assert typed.inert(make("data: {source: museum, within: {genus: Pica}}")) == [
+        "data.within has no effect: source is museum, not database"
+    ]
