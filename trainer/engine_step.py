@@ -127,7 +127,10 @@ class Stepper:
         for i, part in enumerate(parts):
             with self._quiet() if i + 1 < len(parts) else nullcontext():
                 features = self._features(self._towers, part, number, i)
-                torch.autograd.backward(features, [side[i] for side in gradients])
+                # A frozen tower's features take no gradient, and autograd would refuse them.
+                live = [(f, side[i]) for f, side in zip(features, gradients, strict=True)
+                        if f.requires_grad]  # fmt: skip
+                torch.autograd.backward([f for f, _ in live], [g for _, g in live])
         return outcome
 
     def _features(

@@ -11,7 +11,8 @@ import torch.distributed as c10d
 from core.errors import InvalidSetting
 from core.settings import Launch
 
-_PATIENCE = timedelta(minutes=30)
+_PATIENCE = timedelta(hours=2)
+"""How long ranks wait for one another: the first may be decoding pictures for all."""
 
 
 @dataclass(frozen=True)

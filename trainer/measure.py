@@ -70,7 +70,7 @@ class Judge:
         # Shares must be equally long to be gathered: the last is filled up with repeats.
         mine = np.minimum(np.arange(size) + size * dist.rank(), n - 1)
         rows = [
-            self._embed(towers, torch.from_numpy(np.array(part.pixels[mine[i : i + _BATCH]])))
+            self._embed(towers, torch.from_numpy(part.pixels(mine[i : i + _BATCH])))
             for i in range(0, size, _BATCH)
         ]
         return dist.gather_rows(torch.cat(rows))[:n].cpu().numpy()

@@ -35,11 +35,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Part:
-    """A partition ready to use: positions in the collection, and pixels uint8 [n, H, W, 3]."""
+    """A partition ready to use; positions are those in the collection."""
 
     positions: NDArray[np.int64]
     classes: NDArray[np.int64]
-    pixels: NDArray[np.uint8]
+    pack: Pack
+    rows: NDArray[np.int64]
+    """Where each picture lies in the pack, which has the unreadable ones too."""
+
+    def pixels(self, places: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """uint8 [k, H, W, 3] of the pictures at `places`, read from the disk."""
+        return np.asarray(self.pack.pixels[self.rows[places]])
 
 
 @dataclass(frozen=True)
@@ -102,9 +108,9 @@ class Prepared:
         pack = self._pack(positions, margin)
         if pack.unreadable:
             self._say(f"{len(pack.unreadable)} pictures cannot be read and are left out")
-            good = [i for i, at in enumerate(positions) if every.ids[at] not in pack.unreadable]
-            positions, pack = positions[good], Pack(pack.pixels[good], frozenset())
-        return Part(positions, every.classes[positions], pack.pixels)
+        readable = [every.ids[at] not in pack.unreadable for at in positions]
+        rows = np.flatnonzero(readable)
+        return Part(positions[rows], every.classes[positions[rows]], pack, rows)
 
     def facts(self, part: Part) -> Facts:
         """What loss and stream need to know of the training partition."""
@@ -125,7 +131,11 @@ class Prepared:
         def load(step: int) -> Batch:
             batch = drawn.batch(step)
             mine = share_of_rank(np.arange(len(batch)), place.rank, place.world)
-            draws = [self._draw(part, int(batch[p]), step * len(batch) + int(p)) for p in mine]
+            pictures = part.pixels(batch[mine])
+            draws = [
+                self._draw(part, int(batch[p]), step * len(batch) + int(p), picture)
+                for p, picture in zip(mine, pictures, strict=True)
+            ]
             classes = torch.from_numpy(part.classes[batch[mine]])
             pixels = torch.from_numpy(np.stack([pixels for pixels, _ in draws]))
             return Batch(pixels, self.tokens([text for _, text in draws]), classes)
@@ -163,11 +173,13 @@ class Prepared:
         longest = max(token_count(self._released.tokenizer, text) for text in texts)
         check_text_lengths(self._config.model.id, self._released.text_length, longest)
 
-    def _draw(self, part: Part, place: int, position: int) -> tuple[NDArray[np.uint8], str]:
+    def _draw(
+        self, part: Part, place: int, position: int, picture: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.uint8], str]:
         item = self.collection.items[part.positions[place]]
         seed = sample_seed(self._config.seed, position, item.id)
         size = self._released.preprocess.size
-        pixels = augment(part.pixels[place], size, self._config.augment, seed)
+        pixels = augment(picture, size, self._config.augment, seed)
         rng = np.random.default_rng([seed, 1])
         own: Names = self.names[int(part.classes[place])]
         return pixels, caption(self._config.captions.templates, own, item.columns, rng)

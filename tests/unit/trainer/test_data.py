@@ -150,7 +150,7 @@ def prepared(tmp_path_factory):
 def test_batches_of_the_museum_depend_on_seed_and_step_only(prepared, monkeypatch):
     own, ready = prepared
     part = ready.part(["train"], margin=1.14)
-    assert part.pixels.shape[1:] == (128, 128, 3)
+    assert part.pixels(np.array([0])).shape[1:] == (128, 128, 3)
     load = ready.loader(part)
     first, again, next_one = load(3), load(3), load(4)
     assert first.pixels.shape == (12, 112, 112, 3)
@@ -169,13 +169,31 @@ def test_batches_of_the_museum_depend_on_seed_and_step_only(prepared, monkeypatc
 def test_specimens_stay_together_and_held_out_pictures_are_as_released(prepared):
     _, ready = prepared
     held = ready.part(["val_id"])
-    assert held.pixels.shape[1:] == (112, 112, 3)
+    assert held.pixels(np.array([0])).shape[1:] == (112, 112, 3)
     split, samples = ready.divided.split, ready.collection.samples
     specimen = dict(zip(samples.ids, samples.specimens, strict=True))
     sides = [{specimen[i] for i in split.partitions[name]} for name in ("train", "val_id")]
     assert not sides[0] & sides[1]
     with pytest.raises(InvalidSetting, match="no pictures"):
         ready.part(["val_ood.genus"])
+
+
+def test_unreadable_pictures_are_left_out_and_the_others_stay_themselves(folder, tmp_path):
+    (folder / "Pica_pica" / "00.png").write_bytes(b"no picture")
+    own = config(
+        tmp_path / "packs",
+        f"data={{source: folder, path: {folder}, packs: {tmp_path / 'packs'}}}",
+        "split={preset: plan, known: 0, unknown: {}, leaks: say}",
+    )
+    said = []
+    ready = Prepared(own, SETTINGS, load_network(own.model, 1), HERE, said.append)
+    part = ready.part(["train"])
+    assert said[-1] == "1 pictures cannot be read and are left out"
+    assert len(part.classes) == 8
+    for place, position in enumerate(part.positions):
+        item = ready.collection.items[position]
+        wanted = ready._released.preprocess(item.open())
+        assert np.array_equal(part.pixels(np.array([place]))[0], wanted)
 
 
 def test_texts_that_would_be_cut_are_refused(prepared):

@@ -103,6 +103,19 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(tmp_path, kind):
     assert losses(tmp_path / "b") == pytest.approx(losses(tmp_path / "a"), rel=1e-4)
 
 
+def test_a_frozen_tower_goes_with_micro_batches(tmp_path):
+    frozen = ["model.freeze=[image]", "run.samples=48"]
+    whole = engine(tmp_path / "a", config(*frozen))
+    before = weights(whole)
+    whole.train()
+    parts = engine(tmp_path / "b", config(*frozen, "run.micro=5"))
+    parts.train()
+    assert losses(tmp_path / "b") == pytest.approx(losses(tmp_path / "a"), rel=1e-4)
+    changed = {name for name in before if not torch.equal(before[name], weights(whole)[name])}
+    assert changed
+    assert not any(name.startswith("network.visual.") for name in changed)
+
+
 def test_checkpointed_activations_change_nothing(tmp_path):
     engine(tmp_path / "a", config()).train()
     engine(tmp_path / "b", config("run.checkpoint_activations=true")).train()
