@@ -20,7 +20,12 @@ from core.planner import TARGET
 from core.versions import Version, VersionCoverage
 from ingestor.index import Kind, build_index, verify
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at and manage versions.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Look at and manage versions.",
+)
 OUT = Console()
 ERR = Console(stderr=True)
 T = TypeVar("T")
