@@ -164,3 +164,15 @@ class Launch(BaseSettings):
 def environment_without(prefix: str) -> dict[str, str]:
     """The environment for a program we start, less the variables that begin with `prefix`."""
     return {name: value for name, value in os.environ.items() if not name.startswith(prefix)}
+
+
+def launch() -> Launch:
+    """Read `Launch` from the environment; raise InvalidSetting in one sentence."""
+    try:
+        return Launch()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper() or "RANK"
+        raise InvalidSetting(
+            f"the environment of a process among several makes no sense: {name}: {first['msg']}"
+        ) from error

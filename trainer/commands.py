@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from core.errors import UnreadableSource
-from core.settings import Launch, Settings
+from core.settings import Settings, launch
 from trainer import typed
 from trainer.assemble import objective, trainable
 from trainer.config import Config, SplitSettings, read_config
@@ -82,7 +82,7 @@ def setting_hash(config: Config) -> str:
 
 def train(config: Config, settings: Settings, folder: Path, label: str, told: Told) -> Path:
     """Train, or go on where a run stopped; measure at the end; returns the file of the result."""
-    with joined(config.run.device, Launch()) as place:
+    with joined(config.run.device, launch()) as place:
         say: Say = told.say if place.leads else _silent
         released = load(config.model, config.seed)
         prepared = Prepared(config, settings, released, place, say)
@@ -122,7 +122,7 @@ def evaluate(
     config: Config, settings: Settings, run: Path | None, out: Path, label: str, say: Say
 ) -> Path:
     """Measure the starting model, or the best (else the last) checkpoint of the run `run`."""
-    with joined(config.run.device, Launch()) as place:
+    with joined(config.run.device, launch()) as place:
         released = load(config.model, config.seed)
         kept = config if run is None else replace(config, split=_split_of(config, run))
         prepared = Prepared(kept, settings, released, place, say if place.leads else _silent)

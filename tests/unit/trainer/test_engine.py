@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from core.errors import Conflict, InvalidSetting, TrainingError, UnreadableSource
-from core.settings import Launch
+from core.settings import Launch, launch
 from tests.paths import ROOT
 from tests.unit.trainer.ranks import on_ranks
 from tests.unit.trainer.runs import config, engine, loader, losses, released
@@ -247,7 +247,7 @@ def test_a_batch_that_ranks_cannot_share_and_a_missing_measure_are_refused(tmp_p
 
 LAUNCHED = """
 import torch, torch.distributed as c10d
-from core.settings import Launch
+from core.settings import Launch, launch
 from trainer.launch import joined
 with joined("cpu", Launch()) as place:
     ranks = torch.tensor([float(place.rank + 1)])
@@ -295,6 +295,13 @@ def test_the_first_node_of_a_step_is_the_meeting_point(monkeypatch):
     assert (found.world, found.address, found.port) == (1, "gpu007", 23456)
     monkeypatch.setenv("SLURM_STEP_NODELIST", "alone")
     assert Launch().address == "alone"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "2")
+    with pytest.raises(InvalidSetting, match="RANK: Value error, the rank of a process lies below"):
+        launch()
+    monkeypatch.setenv("RANK", "first")
+    with pytest.raises(InvalidSetting, match="RANK: Input should be a valid integer"):
+        launch()
 
 
 @pytest.mark.slow
