@@ -55,15 +55,14 @@ def folder(
     title: Annotated[str | None, typer.Option(help="What to call the dataset.")] = None,
     limit: Limit = None,
     no_images: Images = False,
-    rate: Rate = 1.0,
 ) -> None:
     """Read a directory of images, described by a table or by the names of its folders."""
 
     async def work(engine: AsyncEngine, settings: Settings) -> None:
         with FolderSource(directory, records, title=title) as opened:
             await read(engine, opened, limit)
-        if not no_images:
-            await fetch(engine, settings, None, rate)
+        if not no_images:  # they lie here; those of other hosts are not this command's
+            await fetch(engine, settings, None, rate=None)
 
     run(work)
 

@@ -48,7 +48,9 @@ async def read(engine: AsyncEngine, source: Source, limit: int | None) -> None:
     print_receipt(receipt)
 
 
-async def fetch(engine: AsyncEngine, settings: Settings, limit: int | None, rate: float) -> None:
+async def fetch(
+    engine: AsyncEngine, settings: Settings, limit: int | None, rate: float | None
+) -> None:
     """Fetch the images that are due and print what came of it."""
     with _bar("images") as progress:
         counts = await fetch_images(engine, settings, rate=rate, limit=limit, progress=progress)
