@@ -177,6 +177,7 @@ async def test_other_hosts_are_not_asked_without_a_contact(engine, settings, tmp
         await fetch_images(engine, settings)
     assert (await states(engine))["1.jpg"].state == "pending"
 
+
 async def test_without_a_rate_only_what_lies_here_is_read(engine, settings, tmp_path):
     """Links that an earlier archive left pending are no business of a folder's."""
     await link(engine, tmp_path, "http://museum.example/far.jpg")
