@@ -8,7 +8,6 @@ import difflib
 import hashlib
 import json
 import logging
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -168,6 +167,7 @@ def build(source: Source) -> torch.nn.Module:
     Raises ModelError where the weights do not fit or some would stay at their initial values.
     """
     cfg = open_clip.get_pretrained_cfg(source.config, source.tag) if source.tag else {}
+    _check_activation(source, cfg)
     try:
         with _quiet():
             network = open_clip.create_model(
@@ -197,6 +197,16 @@ def tokenizer(source: Source) -> Tokenizer:
             f"the tokenizer of {source.model} could not be loaded: {_one_line(error)}"
         ) from error
     return made
+
+
+def _check_activation(source: Source, cfg: dict[str, Any]) -> None:
+    """open_clip only warns; a warning filter of our own would be every thread's."""
+    config = (open_clip.get_model_config(source.config) or {}) if source.tag else {}
+    if config.get("quick_gelu") and not cfg.get("quick_gelu"):
+        plain = source.model.removesuffix("-quickgelu")
+        raise ModelError(
+            f"{source.tag} was not trained with the quick GELU of {source.model}: use {plain}"
+        )
 
 
 def _floats(network: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -240,9 +250,7 @@ def _quiet() -> Iterator[None]:
     root.addFilter(others)
     hub_was, hub.disabled = hub.disabled, True
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("error", message="QuickGELU mismatch")
-            yield
+        yield
     finally:
         root.removeFilter(others)
         hub.disabled = hub_was

@@ -16,6 +16,7 @@ from ingestor.index import build_index, build_megabytes, choose_kind, index_para
 from tests.integration.collection import add_images, best, spec, vectors
 
 ROWS, DIM = 25_000, 64
+QUERIES = 60
 
 
 async def plan(conn: AsyncConnection, statement: str, query: np.ndarray, **binds: object) -> str:
@@ -56,9 +57,9 @@ def test_choices_by_size() -> None:
 
 @pytest.mark.slow
 async def test_the_index_is_used_when_wanted_and_only_then(engine: AsyncEngine) -> None:
-    made_together = vectors(ROWS + 20, DIM)
+    made_together = vectors(ROWS + QUERIES, DIM)
     stored, alike = made_together[:ROWS], made_together[ROWS:]
-    unlike = vectors(20, DIM, seed=9)  # about other centres, as texts are
+    unlike = vectors(QUERIES, DIM, seed=9)  # about other centres, as texts are
     queries = np.concatenate([alike, unlike])
     async with engine.begin() as conn:
         ids = await add_images(conn, ROWS)
@@ -95,11 +96,12 @@ async def test_the_index_is_used_when_wanted_and_only_then(engine: AsyncEngine) 
             len({hit.image_id for hit in each.hits} & wanted) / 10
             for each, wanted in zip(found, truth, strict=True)
         ]
-        for part in (slice(0, 20), slice(20, 40)):  # it is what was promised
-            assert np.mean(recall[part]) >= np.mean([each.recall for each in found[part]]) - 0.03
+        # It is what was promised, within the noise of two samples of some dozens of queries.
+        for part in (slice(0, QUERIES), slice(QUERIES, None)):
+            assert np.mean(recall[part]) >= np.mean([each.recall for each in found[part]]) - 0.04
             assert np.mean(recall[part]) >= 0.96
-        assert {each.path for each in found[:20]} == {path}
-        assert all(each.compared < ROWS for each in found[:20])
+        assert {each.path for each in found[:QUERIES]} == {path}
+        assert all(each.compared < ROWS for each in found[:QUERIES])
     dropped = await build_index(engine, "v", "exact")
     assert (await verify(engine, "v", lambda _: pytest.fail("nothing to measure"))) == dropped
     async with engine.begin() as conn:
