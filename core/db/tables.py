@@ -53,6 +53,7 @@ HOST = "lower(\"substring\"(fetch_url, '(?i)^https?://(?:[^/?#]*@)?([^/?#]+)'::t
 
 VERSION_STATES = ("building", "ready", "retired")
 INDEX_KINDS = ("exact", "ivfflat", "hnsw")
+RECEIPT_STATES = ("waiting", "running", "done", "failed")
 JOB_STATES = ("running", "done", "failed", "cancelled")
 
 
@@ -314,7 +315,24 @@ projection = Table(
     Column("image_id", Uuid, ForeignKey("image.id", ondelete="CASCADE"), nullable=False),
     Column("x", Float, nullable=False),
     Column("y", Float, nullable=False),
+    Column("number", Integer),  # from 0 without gaps: the order in which points are sent
     PrimaryKeyConstraint("version_id", "image_id"),
+    UniqueConstraint("version_id", "number"),
+    Index("ix_projection_version_id_x_y", "version_id", "x", "y"),
+)
+
+atlas = Table(
+    "atlas",
+    metadata,
+    Column("version_id", SmallInteger, ForeignKey("embed_version.id"), primary_key=True),
+    Column("method", Text, nullable=False),  # in words: "PCA to 50 dimensions, then UMAP"
+    Column("params", JSONB, nullable=False),  # all that is needed to compute it again
+    Column("fitted", Integer, nullable=False),  # images that the map was made of
+    Column("placed", Integer, nullable=False),  # images put among them later
+    Column("bounds", ARRAY(Float), nullable=False),  # left, bottom, right, top
+    Column("labels", JSONB, nullable=False),  # a list per level of zoom, core/atlas/labels.py
+    _now("fitted_at"),
+    _now("updated_at"),
 )
 
 judgement = Table(
@@ -361,11 +379,32 @@ receipt = Table(
     "receipt",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("query", JSONB, nullable=False),
-    Column("counts", JSONB, nullable=False),  # per dataset and per licence
+    Column("query", JSONB, nullable=False),  # as it would stand in the address
+    Column("options", JSONB, nullable=False, server_default="{}"),  # format, columns, vectors
+    Column("made_with", JSONB, nullable=False, server_default="{}"),  # embed version, program
+    Column("counts", JSONB, nullable=False),  # in all, per dataset, per licence
     Column("citation", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("total", Integer, nullable=False, server_default="0"),
+    Column("error", Text),
+    Column("file_name", Text),
+    Column("file_bytes", BigInteger),
     Column("file_sha256", Text),
+    Column("file_removed_at", DateTime(timezone=True)),  # the receipt stays
     _now("at"),
+    Column("finished_at", DateTime(timezone=True)),
+    _one_of("state", RECEIPT_STATES),
+)
+
+receipt_image = Table(
+    "receipt_image",
+    metadata,
+    Column("receipt_id", Uuid, ForeignKey("receipt.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("image_id", Uuid, nullable=False),  # kept even when the image is gone
+    Column("score", Float),
+    PrimaryKeyConstraint("receipt_id", "position"),
 )
 
 upload = Table(
