@@ -17,6 +17,11 @@ _NOT_BUILT = """<!doctype html><html lang="en"><title>BioCosmos</title>
 <a href="/api/v1/summary">summary</a>, <a href="/openapi.json">openapi.json</a>.</p>"""
 
 
+def _is_file(parts: PurePosixPath) -> bool:
+    """Whether an address names a file; the name of a taxon may end in `f.alba`."""
+    return bool(parts.suffix) and parts.parts[:1] != ("taxon",)
+
+
 class WebPage(StaticFiles):
     """Answers what no route of the API answers."""
 
@@ -32,7 +37,7 @@ class WebPage(StaticFiles):
         try:
             response = await super().get_response(path, scope)
         except HTTPException as error:
-            if error.status_code != 404 or parts.suffix:
+            if error.status_code != 404 or _is_file(parts):
                 raise
             response = await self._index(scope)
         hashed = parts.parts[:1] == ("assets",) and response.status_code == 200

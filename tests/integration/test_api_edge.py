@@ -110,7 +110,17 @@ async def page(museum, tmp_path: Path):
         yield made
 
 
-@pytest.mark.parametrize("address", ["/", "/record/1", "/versions", "/?q=a", "/problems/conflict"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/record/1",
+        "/versions",
+        "/?q=a",
+        "/problems/conflict",
+        "/taxon/form:Aus%20bus%20f.alba",
+    ],
+)
 async def test_the_page_answers_its_own_addresses(page, address):
     answer = await page.get(address)
     assert answer.text == "<!doctype html>the page"

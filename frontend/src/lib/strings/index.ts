@@ -1,0 +1,21 @@
+/**
+ * Every word a visitor reads. Here are those of the frame and of the search page; a page that is
+ * loaded on its own brings its words along: import them from `strings/<feature>` there.
+ */
+import { about } from "./about";
+import { frame } from "./frame";
+import { problem } from "./problem";
+import { record } from "./record";
+import { results } from "./results";
+import { search } from "./search";
+import { versions } from "./versions";
+
+export const strings = {
+  ...frame,
+  ...search,
+  ...results,
+  ...record,
+  ...versions,
+  ...about,
+  ...problem,
+} as const;
