@@ -14,8 +14,9 @@ from ingestor.interpret import Batch, Columns
 from ingestor.upsert import statement, upsert
 
 _OURS = {"first_seen", "last_seen", "withdrawn_at", "retrieved_at", "created_at", "updated_at"}
+_OURS |= {"interpreter", "occurrence_key", "catalog_key", "specimen_id", "same_as", "merged"}
 _FETCHED = {"width", "height", "bytes", "sha256", "phash", "state", "reason", "attempts"}
-_FETCHED |= {"retry_at", "lease_until"}
+_FETCHED |= {"retry_at", "lease_until", "etag", "last_modified"}
 
 
 def _columns(table: Table, without: set[str]) -> list[str]:

@@ -54,7 +54,8 @@ HOST = "lower(\"substring\"(fetch_url, '(?i)^https?://(?:[^/?#]*@)?([^/?#]+)'::t
 VERSION_STATES = ("building", "ready", "retired")
 INDEX_KINDS = ("exact", "ivfflat", "hnsw")
 RECEIPT_STATES = ("waiting", "running", "done", "failed")
-JOB_STATES = ("running", "done", "failed", "cancelled")
+JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
+EVENT_LEVELS = ("info", "warning", "error")
 
 
 def _now(name: str) -> Column[object]:
@@ -151,6 +152,11 @@ record = Table(
     Column("issues", ARRAY(Text), nullable=False, server_default="{}"),
     Column("verbatim", JSONB, nullable=False),
     Column("content_hash", Text, nullable=False),  # sha256 of `verbatim`: unchanged or not
+    Column("interpreter", SmallInteger, nullable=False, server_default="0"),  # its version
+    # the same specimen from several sources: core/db/specimens.py
+    Column("occurrence_key", BigInteger),  # hashes of what a specimen is known by everywhere
+    Column("catalog_key", BigInteger),
+    Column("specimen_id", Uuid, ForeignKey("record.id", ondelete="SET NULL")),  # shown instead
     _now("first_seen"),
     _now("last_seen"),
     Column("withdrawn_at", DateTime(timezone=True)),
@@ -161,6 +167,13 @@ record = Table(
     Index("ix_record_dataset_id", "dataset_id"),
     Index("ix_record_species", "species"),
     Index("ix_record_catalog_number", "catalog_number"),
+    Index(
+        "ix_record_occurrence_key",
+        "occurrence_key",
+        postgresql_where=text("occurrence_key IS NOT NULL"),
+    ),
+    Index("ix_record_catalog_key", "catalog_key", postgresql_where=text("catalog_key IS NOT NULL")),
+    Index("ix_record_specimen_id", "specimen_id", postgresql_where=text("specimen_id IS NOT NULL")),
 )
 
 image = Table(
@@ -184,6 +197,10 @@ image = Table(
     Column("bytes", BigInteger),
     Column("sha256", Text),  # of the bytes as fetched; the key of the stored file
     Column("phash", BigInteger),  # 64-bit difference hash, for near-duplicates
+    Column("etag", Text),  # of the answer that brought it: asked again, the host need not resend
+    Column("last_modified", Text),
+    # the same bytes of the same specimen, shown instead of this one
+    Column("same_as", Uuid, ForeignKey("image.id", ondelete="SET NULL")),
     Column("state", Text, nullable=False, server_default="pending"),
     Column("reason", Text),  # why the state is what it is, in words
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -200,6 +217,7 @@ image = Table(
         postgresql_where=text("state IN ('pending', 'leased', 'retry')"),
     ),
     Index("ix_image_sha256", "sha256"),
+    Index("ix_image_same_as", "same_as", postgresql_where=text("same_as IS NOT NULL")),
 )
 
 record_image = Table(
@@ -208,6 +226,8 @@ record_image = Table(
     Column("record_id", Uuid, ForeignKey("record.id", ondelete="CASCADE"), nullable=False),
     Column("image_id", Uuid, ForeignKey("image.id", ondelete="CASCADE"), nullable=False),
     Column("position", Integer, nullable=False),  # order of display only, never a join key
+    # not published with this record, but with another of the same specimen
+    Column("merged", Boolean, nullable=False, server_default="false"),
     PrimaryKeyConstraint("record_id", "image_id"),
     Index("ix_record_image_image_id", "image_id"),
 )
@@ -293,7 +313,46 @@ job = Table(
     _now("started_at"),
     _now("updated_at"),
     Column("finished_at", DateTime(timezone=True)),
+    # what is queued for workers: core/jobs
+    Column("parent_id", Uuid, ForeignKey("job.id", ondelete="CASCADE")),  # it is a part of
+    Column("queue_id", BigInteger),  # of procrastinate.procrastinate_jobs, while it is there
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("worker", Text),  # host and process
+    Column("heartbeat_at", DateTime(timezone=True)),
+    Column("cancel_requested", Boolean, nullable=False, server_default="false"),
+    Column("message", Text),  # the last word on how it goes
+    _now("created_at"),
     _one_of("state", JOB_STATES),
+    Index("ix_job_parent_id", "parent_id"),
+    Index("ix_job_created_at", "created_at"),
+    Index("ix_job_open", "state", postgresql_where=text("state IN ('queued', 'running')")),
+)
+
+job_event = Table(
+    "job_event",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("job_id", Uuid, ForeignKey("job.id", ondelete="CASCADE"), nullable=False),
+    _now("at"),
+    Column("level", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    _one_of("level", EVENT_LEVELS),
+    Index("ix_job_event_job_id_id", "job_id", "id"),
+)
+
+source = Table(
+    "source",
+    metadata,
+    Column("source", Text, nullable=False),  # dwca, folder, gbif, idigbio, iiif
+    Column("key", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("request", JSONB, nullable=False),  # how to open it again: ingestor/requests.py
+    Column("fingerprint", Text),  # of what was last read to its end
+    Column("etag", Text),  # of its archive, where it is fetched by a link
+    Column("last_modified", Text),
+    Column("read_at", DateTime(timezone=True)),  # begin of the last reading that reached the end
+    Column("whole_at", DateTime(timezone=True)),  # the same, of all there is, not of what is new
+    PrimaryKeyConstraint("source", "key"),
 )
 
 rejection = Table(
@@ -343,7 +402,12 @@ judgement = Table(
     Column("image_id", Uuid, ForeignKey("image.id", ondelete="CASCADE"), nullable=False),
     Column("version_id", SmallInteger, ForeignKey("embed_version.id")),
     Column("relevant", Boolean, nullable=False),
+    Column("query_key", Text, nullable=False),  # sha256 of `query`: the same question, one key
+    Column("judge", Text, nullable=False, server_default=""),  # a random word kept by a browser
+    # {version: rank, or null where the image was not among the first} as they stood when judged
+    Column("ranks", JSONB, nullable=False, server_default="{}"),
     _now("at"),
+    UniqueConstraint("query_key", "image_id", "judge"),
 )
 
 query_set = Table(
@@ -352,6 +416,8 @@ query_set = Table(
     Column("name", Text, primary_key=True),
     Column("queries", JSONB, nullable=False),
     _now("created_at"),
+    Column("description", Text),
+    _now("updated_at"),
 )
 
 eval_run = Table(
