@@ -31,7 +31,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 metadata = MetaData(
     naming_convention={
@@ -50,6 +50,13 @@ IMAGE_STATES = ("pending", "leased", "ok", "retry", "gone", "blocked", "invalid"
 
 HOST = "lower(\"substring\"(fetch_url, '(?i)^https?://(?:[^/?#]*@)?([^/?#]+)'::text))"
 """Host and port of a link, as PostgreSQL computes it; ingestor.hosts.name_of does the same."""
+
+WORDS = (
+    "to_tsvector('simple'::regconfig, regexp_replace(regexp_replace(translate(NORMALIZE({}, NFD),"
+    " 'ØøŁłĐđı'::text, 'OoLlDdi'::text), '[\u0300-\u036f]+'::text, ''::text, 'g'::text),"
+    " '[!-/:-@[-`{{-~]+'::text, ' '::text, 'g'::text))"
+)
+"""Words of a text without accents and punctuation, as PostgreSQL computes them; core.words asks."""
 
 VERSION_STATES = ("building", "ready", "retired")
 INDEX_KINDS = ("exact", "ivfflat", "hnsw")
@@ -275,6 +282,27 @@ embedding = Table(
     Index("ix_embedding_latitude_longitude", "latitude", "longitude"),
     Index("ix_embedding_date_start", "date_start"),
     postgresql_partition_by="LIST (version_id)",
+)
+
+fact = Table(
+    "fact",
+    metadata,
+    Column("hash", BigInteger, primary_key=True, autoincrement=False),  # as in embedding.facets
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),  # spelt as first seen
+    Column("words", TSVECTOR, Computed(WORDS.format("value"), persisted=True)),
+    Index("ix_fact_words", "words", postgresql_using="gin"),
+)
+
+alias = Table(
+    "alias",
+    metadata,
+    Column("target", BigInteger, nullable=False),  # fact.hash of the name that is meant
+    Column("kind", Text, nullable=False),  # synonym, common
+    Column("name", Text, nullable=False),
+    Column("words", TSVECTOR, Computed(WORDS.format("name"), persisted=True)),
+    PrimaryKeyConstraint("target", "kind", "name"),
+    Index("ix_alias_words", "words", postgresql_using="gin"),
 )
 
 host = Table(
