@@ -2,7 +2,8 @@
 
 `facets` is the set of hashes of facts ("country:br", "family:nymphalidae") of all current records
 of the image; its place and date are those of its first, by id. A join with `record` instead took
-three times as long (docs/decisions/0005-facts.md). Every writer of records calls `refresh`.
+three times as long (docs/decisions/0005-facts.md). Every writer of records calls `refresh`, which
+also keeps what the hashes mean (`fact`) and what else things are called (`alias`).
 """
 
 from collections.abc import Sequence
@@ -36,20 +37,24 @@ def _pairs(values: dict[str, str]) -> str:
 _LINKED = "record_image ri JOIN record r ON r.id = ri.record_id"
 _CURRENT = "ri.image_id = i.id AND r.withdrawn_at IS NULL"
 _IMAGE = {"view": "i.view", "licence": "i.licence", "dataset": "i.dataset_id::text"}
+# Every fact of the image `i`, as (kind, value).
+_FACTS_OF_IMAGE = f"""
+  SELECT * FROM (VALUES {_pairs(_IMAGE)}) AS of_image(kind, value)
+  UNION ALL
+  SELECT fact.* FROM {_LINKED}
+    CROSS JOIN LATERAL (VALUES {_pairs(_OF_RECORD)}) AS fact(kind, value) WHERE {_CURRENT}
+  UNION ALL
+  SELECT 'type_status', lower(word) FROM {_LINKED}
+    CROSS JOIN LATERAL regexp_split_to_table(r.type_status, '[^A-Za-z]+') AS word
+    WHERE {_CURRENT}
+"""
+_HASH = "hashtextextended(lower(kind || ':' || value), 0)"
 # months: one bit each, January the lowest; a span past December goes on at January.
 FACTS = f"""
 SELECT i.id AS image_id,
   ARRAY(
-    SELECT DISTINCT hashtextextended(lower(kind || ':' || value), 0) FROM (
-      SELECT * FROM (VALUES {_pairs(_IMAGE)}) AS of_image(kind, value)
-      UNION ALL
-      SELECT fact.* FROM {_LINKED}
-        CROSS JOIN LATERAL (VALUES {_pairs(_OF_RECORD)}) AS fact(kind, value) WHERE {_CURRENT}
-      UNION ALL
-      SELECT 'type_status', word FROM {_LINKED}
-        CROSS JOIN LATERAL regexp_split_to_table(r.type_status, '[^A-Za-z]+') AS word
-        WHERE {_CURRENT}
-    ) AS facts(kind, value) WHERE value <> '' ORDER BY 1
+    SELECT DISTINCT {_HASH} FROM ({_FACTS_OF_IMAGE}) AS facts(kind, value)
+    WHERE value <> '' ORDER BY 1
   ) AS facets,
   first.decimal_latitude AS latitude, first.decimal_longitude AS longitude,
   first.event_start AS date_start, first.event_end AS date_end,
@@ -62,6 +67,26 @@ FROM image i LEFT JOIN LATERAL (
       << (extract(month FROM r.event_start)::int - 1) AS spanned
   FROM {_LINKED} WHERE {_CURRENT} ORDER BY r.id LIMIT 1
 ) AS first ON true
+"""
+# What the hashes mean, spelt as first seen; in the order of keys, so that no two writers deadlock.
+MEANINGS = f"""
+INSERT INTO fact (hash, kind, value)
+SELECT DISTINCT ON (1) {_HASH}, kind, value
+FROM image i CROSS JOIN LATERAL ({_FACTS_OF_IMAGE}) AS facts(kind, value)
+WHERE value <> '' AND {{which}} ORDER BY 1, value COLLATE "C" ON CONFLICT DO NOTHING
+"""
+# A species' name other than that of the species it is filed under is a synonym of that.
+ALIASES = f"""
+INSERT INTO alias (target, kind, name)
+SELECT DISTINCT hashtextextended(lower(target), 0), kind, name FROM (
+  SELECT 'species:' || r.species AS target, 'synonym' AS kind, r.canonical_name AS name
+  FROM image i, {_LINKED} WHERE {_CURRENT} AND {{which}}
+    AND r.taxon_rank = 'species' AND lower(r.canonical_name) <> lower(r.species)
+  UNION ALL
+  SELECT CASE WHEN r.species IS NULL THEN 'name:' || r.canonical_name
+    ELSE 'species:' || r.species END, 'common', r.vernacular_name
+  FROM image i, {_LINKED} WHERE {_CURRENT} AND {{which}}
+) AS given WHERE target <> '' AND name <> '' ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING
 """
 _LISTED = ", ".join(COLUMNS)
 _ASSIGNED = ", ".join(f"{column} = fact.{column}" for column in COLUMNS)
@@ -98,6 +123,9 @@ async def refresh(conn: AsyncConnection, image_ids: Sequence[UUID]) -> int:
     if not image_ids:
         return 0
     await settle(conn, changing=True)
+    for statement in (MEANINGS, ALIASES):
+        known = statement.format(which="i.id = ANY(:ids)")
+        await conn.execute(text(known), {"ids": list(image_ids)})
     searched = select(embed_version.c.id).where(embed_version.c.state != "retired")
     changed = 0
     for version_id in (await conn.scalars(searched.order_by(embed_version.c.id))).all():
