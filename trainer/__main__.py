@@ -1,4 +1,4 @@
-"""Command line of the trainer: python -m trainer train|eval|split|report|publish."""
+"""Command line of the trainer: python -m trainer train|eval|split|sweep|report|publish."""
 
 import logging
 import sys
@@ -16,11 +16,16 @@ from core.errors import BioCosmosError, InvalidSetting
 from trainer import commands
 from trainer import publish as publishing
 from trainer import report as reports
+from trainer import sweep as sweeps
+from trainer.campaign import Trial, read_campaign
 from trainer.config import Config, read_config
+from trainer.trials import Standing, standing
 
 OUT = Console(highlight=False, markup=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Trains and judges encoders.")
+
+SWEEP = ("-m", "trainer", "sweep")
 
 ConfigOption = Annotated[Path | None, typer.Option("-c", "--config", help="YAML file of settings.")]
 Overrides = Annotated[
@@ -78,6 +83,51 @@ def split(
         for name, ids in found.split.partitions.items():
             OUT.print(f"{len(ids):>9} {name}")
         OUT.print(f"{len(found.leaks):>9} pairs of like pictures on both sides\nSplit: {out}")
+
+
+@app.command()
+def sweep(
+    config: Annotated[Path, typer.Option("-c", "--config", help="YAML file of the campaign.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the campaign [default: runs/NAME of the file].")
+    ] = None,
+    only: Annotated[int | None, typer.Option(help="Run this trial alone, counted from 0.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Try failed trials once more.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the trials, run none.")] = False,
+    slurm: Annotated[bool, typer.Option("--slurm", help="Write a job array, run none.")] = False,
+) -> None:
+    """Run a campaign of settings, data sets and seeds; the same command goes on with it."""
+    with _errors("Stopped. The same command goes on; finished trials stay."):
+        campaign, folder = read_campaign(config), out or Path("runs", config.stem)
+        if dry_run:
+            for at, trial in enumerate(campaign.trials):
+                state = standing(folder / trial.folder).state
+                OUT.print(f"{at:>4} {state:8} {trial.folder}")
+            return
+        sweeps.prepare(campaign, folder, again=again)
+        if slurm:
+            script = sweeps.slurm_script(campaign, config, folder, [sys.executable, *SWEEP])
+            (folder / sweeps.SCRIPT).write_text(script, encoding="utf-8")
+            OUT.print(f"Job array: sbatch {folder / sweeps.SCRIPT}")
+            return
+        stand = sweeps.work(campaign, folder, _trial_line, only)
+        if only is None:
+            _campaign_ended(folder, [one.state for one in stand])
+
+
+def _trial_line(trial: Trial, now: Standing) -> None:
+    said = f"  {now.crash}: {now.reason}" if now.crash else ""
+    took = f"  {now.seconds:.0f} s, {now.peak_mb:.0f} MB" if now.seconds else ""
+    OUT.print(f"{now.state:8} {trial.folder}{took}{said}")
+
+
+def _campaign_ended(folder: Path, states: list[str]) -> None:
+    failed = states.count("failed")
+    OUT.print(f"{states.count('done')} of {len(states)} trials done, {failed} failed")
+    if "done" in states:
+        OUT.print(f"Compare them: python -m trainer report {folder}")
+    if failed:
+        raise SystemExit(1)
 
 
 @app.command()

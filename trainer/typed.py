@@ -50,7 +50,12 @@ def override(settings: Any, change: str) -> Any:
     path, equals, value = change.partition("=")
     if not equals or not path:
         raise InvalidSetting(f"an override reads key.key=value, not {change!r}")
-    return _put(settings, path.split("."), parse(value), path)
+    return assign(settings, path, parse(value))
+
+
+def assign(settings: Any, path: str, value: Any) -> Any:
+    """A copy of parsed settings with `value` at "a.b.0.c"."""
+    return _put(settings, path.split("."), value, path)
 
 
 def build(cls: type[T], settings: Any, where: str = "") -> T:
