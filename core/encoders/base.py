@@ -36,6 +36,11 @@ class Encoder(Protocol):
         """Images a forward pass that suit the device."""
         ...
 
+    @property
+    def logit_scale(self) -> float:
+        """What the model was trained to multiply cosines with before a softmax; at most 100."""
+        ...
+
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize and crop one RGB image as the checkpoint wants: uint8 [size, size, 3]."""
         ...

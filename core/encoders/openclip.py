@@ -30,6 +30,8 @@ class OpenClipEncoder:
         self.batch_size = 256 if device.type == "cuda" else 32
         """Images a forward pass that suit the device; halved when memory runs out."""
         self.prepare_cfg = Preprocess.from_dict(spec.preprocess)
+        self.logit_scale = min(100.0, float(network.logit_scale.detach().exp()))  # type: ignore[operator]
+        """What the model was trained to multiply cosines with before a softmax."""
         self._network = network.to(device)
         self._tokenizer = tokenizer
         self._tokenizing = threading.Lock()  # Hugging Face tokenizers are not re-entrant
