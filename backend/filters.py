@@ -12,6 +12,9 @@ from core import filter_text
 from core.filters import LONGEST_VALUE, Filters
 
 MOST_VALUES = 50
+MOST_LISTED = 500
+"""Of names, numbers or ids pasted as a list."""
+LONGEST_SHAPE = 20_000
 
 
 def _listed(value: object) -> object:
@@ -27,10 +30,22 @@ Values = Annotated[
 ]
 
 
+Listed = Annotated[
+    list[Annotated[str, Field(max_length=LONGEST_VALUE, pattern=r"^[^\x00]*$")]],
+    Field(max_length=MOST_LISTED),
+    BeforeValidator(_listed),
+]
+Shapes = Annotated[
+    list[Annotated[str, Field(max_length=LONGEST_SHAPE, pattern=r"^[^\x00]*$")]],
+    Field(max_length=10),
+    BeforeValidator(_listed),
+]
+
+
 class FilterParams(Shown):
     """Conditions on what is found. A value that begins with `-` is excluded."""
 
-    taxon: Values = []
+    taxon: Listed = []
     """A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`."""
     dataset: Values = []
     """Id of a dataset."""
@@ -42,6 +57,9 @@ class FilterParams(Shown):
     """ISO code or name of a country."""
     bbox: Values = []
     """`west,south,east,north` in degrees; west may exceed east; `-(…)` excludes."""
+    polygon: Shapes = []
+    """Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+    excludes."""
     date: Values = []
     """`from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes."""
     year: Values = []
@@ -60,6 +78,14 @@ class FilterParams(Shown):
     """Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, …"""
     text: Values = []
     """Contained in name, locality or collector; every one of several must be."""
+    catalog: Listed = []
+    """Catalogue numbers."""
+    record: Listed = []
+    """Ids of records."""
+    missing: Values = []
+    """What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold."""
+    atlas: Shapes = []
+    """Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes."""
     coordinates: Annotated[str, Field(max_length=5)] | None = None
     """`true`: only with coordinates; `false`: only without."""
 

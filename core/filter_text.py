@@ -13,7 +13,7 @@ from uuid import UUID
 
 from core.darwincore import countries, values
 from core.errors import BadRequest
-from core.filters import Box, Choice, Days, Filters, Taxon, days
+from core.filters import MISSABLE, Box, Choice, Days, Filters, Region, Shape, Taxon, days
 
 KEYS = (*(each.name for each in fields(Filters)), "year")
 """`year` is another name of `date`."""
@@ -58,7 +58,8 @@ def _choice(name: str, given: Sequence[str]) -> Choice[Any]:
     return Choice(tuple(include), tuple(exclude))
 
 
-_RANGES = ("bbox", "date")  # a minus of theirs may be that of a number
+# A minus of theirs may be that of a number.
+_RANGES = ("bbox", "date", "polygon", "atlas")
 
 
 def _sign(name: str, text: str) -> tuple[str, bool]:
@@ -94,11 +95,33 @@ def _taxon(text: str) -> Taxon:
     return Taxon(name.strip(), rank.strip().lower())
 
 
-def _dataset(text: str) -> UUID:
+def _id(of: str) -> Callable[[str], UUID]:
+    def read_id(text: str) -> UUID:
+        try:
+            return UUID(text)
+        except ValueError as error:
+            raise BadRequest(f"{text!r} is not the id of a {of}") from error
+
+    return read_id
+
+
+def _corners(text: str) -> tuple[tuple[float, float], ...]:
     try:
-        return UUID(text)
+        pairs = [[float(part) for part in pair.split(",")] for pair in text.split()]
+        corners = [(x, y) for x, y in pairs]
     except ValueError as error:
-        raise BadRequest(f"{text!r} is not the id of a dataset") from error
+        raise BadRequest(
+            f"{text!r} is not a polygon; write x,y x,y x,y with three or more"
+        ) from error
+    return tuple(corners[:-1] if len(corners) > 3 and corners[0] == corners[-1] else corners)
+
+
+def _missing(text: str) -> str:
+    name = text.lower()
+    if name not in MISSABLE:
+        near = difflib.get_close_matches(name, MISSABLE, n=1, cutoff=0)
+        raise BadRequest(f"{text!r} cannot be missing; did you mean {near[0]}?")
+    return name
 
 
 def _box(text: str) -> Box:
@@ -140,11 +163,19 @@ def _flag(text: str | None) -> bool | None:
     return known[text]
 
 
+def _cornered(shape: Shape) -> str:
+    return " ".join(f"{x!r},{y!r}" for x, y in shape.corners)
+
+
 _READ: Mapping[str, Callable[[str], Any]] = {
     "taxon": _taxon,
-    "dataset": _dataset,
+    "dataset": _id("dataset"),
     "country": lambda text: countries.country_code(text) or text,
     "bbox": _box,
+    "polygon": lambda text: Region(_corners(text)),
+    "atlas": lambda text: Shape(_corners(text)),
+    "record": _id("record"),
+    "missing": _missing,
     "date": _days,
     "month": _month,
     "basis": _basis,
@@ -156,6 +187,8 @@ _READ: Mapping[str, Callable[[str], Any]] = {
 }
 _WRITE: Mapping[str, Callable[[Any], str]] = {
     "taxon": lambda taxon: f"{taxon.rank}:{taxon.name}" if taxon.rank else taxon.name,
+    "polygon": _cornered,
+    "atlas": _cornered,
     "bbox": lambda box: ",".join(repr(v) for v in (box.west, box.south, box.east, box.north)),
     "date": lambda d: f"{d.first or ''},{d.last or ''}",
 }

@@ -16,6 +16,12 @@ from core.errors import BadRequest
 
 T = TypeVar("T")
 LONGEST_VALUE = 200
+MOST_CORNERS = 500
+MISSABLE = (
+    "country", "institution", "collection", "basis", "type_status", "sex", "life_stage", "view",
+    "licence", "coordinates", "date", "decade", *RANKS,
+)  # fmt: skip
+"""What a record may not say, by the name of its facet."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,41 @@ class Box:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """A polygon of straight edges on a plain map, edges included: corners as (x, y), not closed."""
+
+    corners: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(value) for corner in self.corners for value in corner):
+            raise BadRequest("The corners of a polygon are finite numbers")
+        if len(set(self.corners)) < 3 or len(self.corners) > MOST_CORNERS:
+            raise BadRequest(f"A polygon has 3 to {MOST_CORNERS} corners")
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Least x and y, greatest x and y."""
+        xs, ys = zip(*self.corners, strict=True)
+        return min(xs), min(ys), max(xs), max(ys)
+
+
+@dataclass(frozen=True)
+class Region(Shape):
+    """A polygon on the map in decimal degrees, (longitude, latitude).
+
+    Across the date line its longitudes go on beyond 180 (or below -180): 190 is -170.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        west, south, east, north = self.bounds
+        if not (west >= -540 and east <= 540 and east - west <= 360):
+            raise BadRequest("A polygon spans at most 360 degrees, its longitudes within 540")
+        if not -90 <= south <= north <= 90:
+            raise BadRequest("The latitudes of a polygon are within 90 degrees of the equator")
+
+
+@dataclass(frozen=True)
 class Days:
     """Days from `first` to `last`, both included; None is open. Holds what surely lies within."""
 
@@ -86,6 +127,7 @@ class Filters:
     country: Choice[str] = Choice()
     """Two-letter code, or a name that has none."""
     bbox: Choice[Box] = Choice()
+    polygon: Choice[Region] = Choice()
     date: Choice[Days] = Choice()
     month: Choice[int] = Choice()
     """1 to 12; a record is surely from June when all of its days are."""
@@ -101,6 +143,13 @@ class Filters:
     """Code of the image's licence."""
     text: Choice[str] = Choice()
     """Contained in name, locality or collector; unlike elsewhere every include must hold."""
+    catalog: Choice[str] = Choice()
+    """Catalogue number."""
+    record: Choice[UUID] = Choice()
+    missing: Choice[str] = Choice()
+    """One of MISSABLE that is not said; here too every include must hold."""
+    atlas: Choice[Shape] = Choice()
+    """A part of the atlas of the version that is searched."""
     coordinates: bool | None = None
     """Whether the record has coordinates."""
 

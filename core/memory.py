@@ -250,7 +250,10 @@ class MemoryEngine:
                 keys = _keys(_ids(content))
                 return [segment.passing(keys) for segment in held.segments]
 
-            held.passing[key] = await asyncio.to_thread(find)
+            found = await asyncio.to_thread(find)
+            if not where.beside:  # its changes leave no trace in the statistics
+                return found
+            held.passing[key] = found
             while len(held.passing) > REMEMBERED:
                 held.passing.popitem(last=False)
         held.passing.move_to_end(key)

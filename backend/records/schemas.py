@@ -25,11 +25,17 @@ class RecordFields(Shown):
     authorship: str | None
     taxon_rank: str | None
     vernacular_name: str | None
+    order: str | None
     family: str | None
+    genus: str | None
+    species: str | None
     country: str | None
     locality: str | None
     event_date: str | None
     """As published: a year stays a year."""
+    decimal_latitude: float | None
+    decimal_longitude: float | None
+    coordinate_uncertainty_m: float | None
     recorded_by: str | None
     institution_code: str | None
     collection_code: str | None
@@ -86,9 +92,6 @@ class RecordDetail(RecordFields):
     country_code: str | None
     state_province: str | None
     county: str | None
-    decimal_latitude: float | None
-    decimal_longitude: float | None
-    coordinate_uncertainty_m: float | None
     geodetic_datum: str | None
     information_withheld: str | None
     licence: Licence

@@ -11,10 +11,7 @@ from backend.images.queries import COLUMNS
 from backend.records.queries import SUMMARY_COLUMNS
 from core.db.tables import dataset, image, record, record_image
 
-_SEED_COLUMNS = [
-    record.c[name].label(f"record_{name}")
-    for name in ("source", "source_record_id", "decimal_latitude", "decimal_longitude")
-]
+_SEED_COLUMNS = [record.c[name].label(f"record_{name}") for name in ("source", "source_record_id")]
 
 
 @dataclass

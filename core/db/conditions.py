@@ -5,17 +5,23 @@ from functools import partial
 from typing import Any
 
 from core.db.tables import RANKS
-from core.filters import Box, Choice, Days, Filters, Taxon
+from core.filters import Box, Choice, Days, Filters, Region, Shape, Taxon
 
 _FACETS = (
     "dataset", "institution", "collection", "country", "basis", "type_status", "sex",
     "life_stage", "view", "licence",
 )  # fmt: skip
-_TEXT = (
+_OF_RECORDS = (
     "e.image_id IN (SELECT ri.image_id FROM record_image ri JOIN record r ON r.id = ri.record_id"
-    " WHERE r.withdrawn_at IS NULL AND concat_ws(E'\\n', r.scientific_name, r.vernacular_name,"
-    " r.locality, r.recorded_by) ILIKE {0})"
+    " WHERE r.withdrawn_at IS NULL AND {0})"
 )
+_TEXT = (
+    "concat_ws(E'\\n', r.scientific_name, r.vernacular_name, r.locality, r.recorded_by) ILIKE {0}"
+)
+_SAID = {"country": "coalesce(r.country_code, r.country)", "basis": "r.basis_of_record",
+         "institution": "r.institution_code", "collection": "r.collection_code",
+         "order": 'r."order"'}  # fmt: skip
+"""Columns called otherwise than what is missing."""
 
 
 class Where:
@@ -23,14 +29,23 @@ class Where:
 
     def __init__(self, filters: Filters) -> None:
         self.binds: dict[str, Any] = {}
+        self.beside = not (filters.text or filters.catalog or filters.record or filters.missing
+                           or filters.atlas)  # fmt: skip
+        """Whether all that decides stands beside the vectors."""
         self._parts: list[str] = []
         self._facets(filters.taxon, _names)
         for kind in _FACETS:
             self._facets(getattr(filters, kind), partial(_fact, kind))
         self._ranges(filters.bbox, self._box)
+        self._ranges(filters.polygon, self._region)
+        self._ranges(filters.atlas, self._part)
         self._ranges(filters.date, self._days)
         self._months(filters.month)
         self._texts(filters.text)
+        self._listed(filters.catalog, "lower(r.catalog_number) = ANY({0})", "text[]", str.lower)
+        self._listed(filters.record, "r.id = ANY({0})", "uuid[]")
+        self._parts += [_missing(name) for name in filters.missing.include]
+        self._parts += [f"NOT {_missing(name)}" for name in filters.missing.exclude]
         if filters.coordinates is not None:
             word = "NOT NULL" if filters.coordinates else "NULL"
             self._parts.append(f"e.latitude IS {word}")
@@ -67,6 +82,39 @@ class Where:
             f" AND (e.longitude >= {west} {joint} e.longitude <= {east}))"
         )
 
+    def _region(self, region: Region) -> str:
+        """Looked for wherever a turn of the globe puts a longitude inside."""
+        west, south, east, north = region.bounds
+        polygon = self._polygon(region)
+        turns = [t for t in (-360, 0, 360) if west <= 180 + t and east >= -180 + t]
+        inside = [
+            f"(e.longitude BETWEEN {self._bind(west - turn, 'float8')}"
+            f" AND {self._bind(east - turn, 'float8')}"
+            f" AND {polygon} @> point(e.longitude + {turn}, e.latitude))"
+            for turn in turns
+        ]
+        low, high = self._bind(south, "float8"), self._bind(north, "float8")
+        return f"(e.latitude BETWEEN {low} AND {high} AND ({' OR '.join(inside)}))"
+
+    def _part(self, shape: Shape) -> str:
+        left, bottom, right, top = (self._bind(value, "float8") for value in shape.bounds)
+        return (
+            "EXISTS (SELECT FROM projection p WHERE p.version_id = e.version_id"
+            f" AND p.image_id = e.image_id AND p.x BETWEEN {left} AND {right}"
+            f" AND p.y BETWEEN {bottom} AND {top} AND {self._polygon(shape)} @> point(p.x, p.y))"
+        )
+
+    def _polygon(self, shape: Shape) -> str:
+        return self._bind(",".join(f"({x!r},{y!r})" for x, y in shape.corners), "polygon")
+
+    def _listed(
+        self, choice: Choice[Any], one_of: str, kind: str, spell: Callable[[Any], Any] = lambda v: v
+    ) -> None:
+        for values, negation in ((choice.include, ""), (choice.exclude, "NOT ")):
+            if values:
+                listed = self._bind([spell(value) for value in values], kind)
+                self._parts.append(negation + _OF_RECORDS.format(one_of.format(listed)))
+
     def _days(self, days: Days) -> str:
         parts = []
         if days.first:
@@ -86,7 +134,19 @@ class Where:
             for value in values:
                 escaped = value.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
                 pattern = self._bind(f"%{escaped}%", "text")
-                self._parts.append(negation + _TEXT.format(pattern))
+                self._parts.append(negation + _OF_RECORDS.format(_TEXT.format(pattern)))
+
+
+def _missing(name: str) -> str:
+    """No current record, or the image itself, says what is called so."""
+    if name in ("date", "decade"):
+        return "(e.date_start IS NULL)"
+    if name == "coordinates":
+        return "(e.latitude IS NULL)"
+    if name in ("view", "licence"):
+        return f"(e.image_id NOT IN (SELECT id FROM image WHERE {name} <> ''))"
+    said = _SAID.get(name, f"r.{name}") + " <> ''"
+    return f"(NOT {_OF_RECORDS.format(said)})"
 
 
 def _fact(kind: str, value: object) -> list[str]:

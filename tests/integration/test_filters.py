@@ -19,8 +19,8 @@ from core.db import facts
 from core.db.conditions import Where
 from core.db.migrate import config, migrate
 from core.db.partitions import partition_name
-from core.db.tables import RANKS, dataset, image, record, record_image
-from core.filters import Box, Choice, Days, Filters, Taxon
+from core.db.tables import RANKS, dataset, image, projection, record, record_image
+from core.filters import Box, Choice, Days, Filters, Region, Shape, Taxon
 from core.vectors import copy_vectors, nearest, unit
 from ingestor.run import ingest
 from ingestor.sources.dwca import DwcaSource
@@ -38,7 +38,9 @@ VALUES: dict[str, list[Any]] = {
     "vernacular_name": ["Monarch", None],
     "locality": ["Near the 50% mark", "Mount_Washington", "cloud forest", None],
     "recorded_by": ["A. R. Wallace", "Maria Sibylla Merian", None],
+    "catalog_number": ["ENT 12", "ent 13", None],
 }
+KEPT = [uuid4() for _ in range(4)]
 COUNTRIES = [("BR", "Brazil"), ("PE", "Peru"), (None, "Gold Coast"), (None, None)]
 TAXA = [
     ("Insecta", "Lepidoptera", "Nymphalidae", "Danaus", "Danaus plexippus"),
@@ -87,6 +89,9 @@ class Collection:
             own = {"id": uuid4(), "dataset_id": SETS[0], "view": view, "licence": licence}
             self.images[own["id"]] = own
             self.records[own["id"]] = [a_record(chance) for _ in range(chance.choice([0, 1, 1, 2]))]
+        some = [row for rows in self.records.values() for row in rows if not row["withdrawn_at"]]
+        for row, key in zip(some, KEPT, strict=False):
+            row["id"] = key
 
     async def store(self, conn: AsyncConnection) -> None:
         fixed = {"identifier": "x", "fetch_url": "file:///x", "state": "ok"}
@@ -131,12 +136,17 @@ class Collection:
             "view": lambda v: says([self.images[own]], "view", v),
             "licence": lambda v: says([self.images[own]], "licence", v),
             "bbox": lambda box: bool(first) and in_box(first, box),
+            "polygon": lambda region: bool(first) and in_region(first, region),
+            "atlas": lambda shape: within(self.placed(own), shape.corners),
+            "catalog": lambda v: says(rows, "catalog_number", v),
+            "record": lambda key: any(row["id"] == key for row in rows),
+            "missing": lambda name: not self.is_said(own, name),
             "date": lambda days: bool(first) and in_days(first, days),
             "text": lambda v: any(v.lower() in all_text(row) for row in rows),
         }
         for name, holds in known.items():
             choice = getattr(filters, name)
-            quantity = all if name == "text" else any
+            quantity = all if name in ("text", "missing") else any
             if choice.include and not quantity(map(holds, choice.include)):
                 return False
             if any(map(holds, choice.exclude)):
@@ -147,6 +157,29 @@ class Collection:
             return False
         has = first.get("decimal_latitude") is not None
         return filters.coordinates is None or filters.coordinates == has
+
+    async def place(self, conn: AsyncConnection, version: versions.Version) -> None:
+        places = {own: self.placed(own) for own in self.images}
+        fixed = {"version_id": version.id}
+        rows = [fixed | {"image_id": own, "x": x, "y": y} for own, (x, y) in places.items()]
+        await conn.execute(insert(projection), rows)
+
+    def placed(self, own: UUID) -> tuple[float, float]:
+        """Where the atlas has an image: on a grid, by its id."""
+        return own.bytes[0] / 16 - 0.03, own.bytes[1] / 16 - 0.03
+
+    def is_said(self, own: UUID, name: str) -> bool:
+        rows = self.current(own)
+        if name in ("view", "licence"):
+            return bool(self.images[own][name])
+        if name in ("date", "coordinates"):
+            column = {"date": "event_start", "coordinates": "decimal_latitude"}[name]
+            return bool(rows) and rows[0][column] is not None
+        columns = {
+            "country": ("country_code", "country"), "institution": ("institution_code",),
+            "basis": ("basis_of_record",),
+        }.get(name, (name,))  # fmt: skip
+        return any(row[column] for row in rows for column in columns)
 
 
 def says(rows: list[dict[str, Any]], column: str, value: str) -> bool:
@@ -165,6 +198,21 @@ def in_box(row: dict[str, Any], box: Box) -> bool:
     if box.west <= box.east:
         return box.west <= x <= box.east
     return x >= box.west or x <= box.east
+
+
+def in_region(row: dict[str, Any], region: Region) -> bool:
+    x, y = row["decimal_longitude"], row["decimal_latitude"]
+    return x is not None and any(within((x + t, y), region.corners) for t in (-360, 0, 360))
+
+
+def within(point: tuple[float, float], corners: Any) -> bool:
+    """Crossings of the ray to the right; the points of these tests lie on no edge."""
+    x, y = point
+    inside = False
+    for (x1, y1), (x2, y2) in zip(corners, (*corners[1:], corners[0]), strict=True):
+        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) / (y2 - y1) * (x2 - x1):
+            inside = not inside
+    return inside
 
 
 def in_days(row: dict[str, Any], days: Days) -> bool:
@@ -205,6 +253,16 @@ CHOICES: dict[str, list[Any]] = {
         Days(None, datetime.date(1929, 6, 15)),
         Days(datetime.date(1930, 1, 1), None),
     ],
+    "polygon": [
+        Region(((-31, -21), (31, -21), (0.5, 60))),
+        Region(((160, -80), (195, -80), (195, 60), (160, 60))),
+        Region(((-200.5, -89), (-150.5, 1), (-200.5, 89))),
+    ],
+    "atlas": [Shape(((0, 0), (9, 0.5), (1, 8))), Shape(((-1, -1), (99, -1), (99, 99), (-1, 99)))],
+    "catalog": ["ENT 12", "ENT 13", "none"],
+    "record": KEPT,
+    "missing": ["country", "sex", "species", "view", "date", "coordinates", "institution",
+                "type_status", "order", "class"],
     "month": [6, 7, 8, 1],
     "basis": ["PreservedSpecimen"],
     "type_status": ["holotype", "syntype"],
@@ -238,6 +296,7 @@ async def test_what_passes_is_what_a_plain_reading_of_the_records_says(engine: A
         await made.store(conn)
         version = await versions.ensure(conn, "v", spec(8))
         await copy_vectors(conn, version, list(made.images), vectors(160, 8))
+        await made.place(conn, version)
         for filters in asked:
             found = await nearest(conn, version, unit(version.id, np.ones(8)), 200, filters)
             wanted = made.passing(filters)

@@ -62,6 +62,8 @@ async def test_it_finds_what_the_database_finds_under_any_filter(
     async with engine.begin() as conn:
         await made.store(conn)
     version = await stored(engine, "v", list(made.images), vectors(350, 64))
+    async with engine.begin() as conn:
+        await made.place(conn, version)
     await until(engine, memory, lambda: memory.rows(version) == 350)
     assert len(memory._held[version.id].segments) == 3
     chance = random.Random(3)

@@ -511,8 +511,14 @@ export interface components {
             taxon_rank: string | null;
             /** Vernacular Name */
             vernacular_name: string | null;
+            /** Order */
+            order: string | null;
             /** Family */
             family: string | null;
+            /** Genus */
+            genus: string | null;
+            /** Species */
+            species: string | null;
             /** Country */
             country: string | null;
             /** Locality */
@@ -522,6 +528,12 @@ export interface components {
              * @description As published: a year stays a year.
              */
             event_date: string | null;
+            /** Decimal Latitude */
+            decimal_latitude: number | null;
+            /** Decimal Longitude */
+            decimal_longitude: number | null;
+            /** Coordinate Uncertainty M */
+            coordinate_uncertainty_m: number | null;
             /** Recorded By */
             recorded_by: string | null;
             /** Institution Code */
@@ -559,12 +571,6 @@ export interface components {
             state_province: string | null;
             /** County */
             county: string | null;
-            /** Decimal Latitude */
-            decimal_latitude: number | null;
-            /** Decimal Longitude */
-            decimal_longitude: number | null;
-            /** Coordinate Uncertainty M */
-            coordinate_uncertainty_m: number | null;
             /** Geodetic Datum */
             geodetic_datum: string | null;
             /** Information Withheld */
@@ -628,8 +634,14 @@ export interface components {
             taxon_rank: string | null;
             /** Vernacular Name */
             vernacular_name: string | null;
+            /** Order */
+            order: string | null;
             /** Family */
             family: string | null;
+            /** Genus */
+            genus: string | null;
+            /** Species */
+            species: string | null;
             /** Country */
             country: string | null;
             /** Locality */
@@ -639,6 +651,12 @@ export interface components {
              * @description As published: a year stays a year.
              */
             event_date: string | null;
+            /** Decimal Latitude */
+            decimal_latitude: number | null;
+            /** Decimal Longitude */
+            decimal_longitude: number | null;
+            /** Coordinate Uncertainty M */
+            coordinate_uncertainty_m: number | null;
             /** Recorded By */
             recorded_by: string | null;
             /** Institution Code */
@@ -927,6 +945,13 @@ export interface components {
              */
             bbox: string[];
             /**
+             * Polygon
+             * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+             *     excludes.
+             * @default []
+             */
+            polygon: string[];
+            /**
              * Date
              * @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes.
              * @default []
@@ -984,6 +1009,30 @@ export interface components {
              * @default []
              */
             text: string[];
+            /**
+             * Catalog
+             * @description Catalogue numbers.
+             * @default []
+             */
+            catalog: string[];
+            /**
+             * Record
+             * @description Ids of records.
+             * @default []
+             */
+            record: string[];
+            /**
+             * Missing
+             * @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold.
+             * @default []
+             */
+            missing: string[];
+            /**
+             * Atlas
+             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes.
+             * @default []
+             */
+            atlas: string[];
             /**
              * Coordinates
              * @description `true`: only with coordinates; `false`: only without.
@@ -1080,6 +1129,13 @@ export interface components {
              */
             bbox: string[];
             /**
+             * Polygon
+             * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+             *     excludes.
+             * @default []
+             */
+            polygon: string[];
+            /**
              * Date
              * @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes.
              * @default []
@@ -1137,6 +1193,30 @@ export interface components {
              * @default []
              */
             text: string[];
+            /**
+             * Catalog
+             * @description Catalogue numbers.
+             * @default []
+             */
+            catalog: string[];
+            /**
+             * Record
+             * @description Ids of records.
+             * @default []
+             */
+            record: string[];
+            /**
+             * Missing
+             * @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold.
+             * @default []
+             */
+            missing: string[];
+            /**
+             * Atlas
+             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes.
+             * @default []
+             */
+            atlas: string[];
             /**
              * Coordinates
              * @description `true`: only with coordinates; `false`: only without.
@@ -1203,6 +1283,11 @@ export interface operations {
                 country?: string[];
                 /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
                 bbox?: string[];
+                /**
+                 * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+                 *     excludes.
+                 */
+                polygon?: string[];
                 /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
                 date?: string[];
                 /** @description Another name of `date`. */
@@ -1221,6 +1306,14 @@ export interface operations {
                 licence?: string[];
                 /** @description Contained in name, locality or collector; every one of several must be. */
                 text?: string[];
+                /** @description Catalogue numbers. */
+                catalog?: string[];
+                /** @description Ids of records. */
+                record?: string[];
+                /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
+                missing?: string[];
+                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                atlas?: string[];
                 /** @description `true`: only with coordinates; `false`: only without. */
                 coordinates?: string | null;
                 /** @description Words describing what to look for. */

@@ -12,7 +12,7 @@ from backend.filters import FilterParams, decode, encode
 from core.darwincore.countries import NAMES
 from core.db.tables import RANKS
 from core.errors import BadRequest
-from core.filters import Box, Choice, Days, Filters, Taxon, days
+from core.filters import MISSABLE, Box, Choice, Days, Filters, Region, Shape, Taxon, days
 
 words = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=40).map(
     str.strip
@@ -38,6 +38,14 @@ ranges = st.one_of(
     st.builds(Days, st.dates(), st.none()),
     st.builds(Days, st.none(), st.dates()),
 )
+latitudes = st.floats(-90, 90)
+
+
+def cornered(longitudes: st.SearchStrategy[float], kind: Any) -> st.SearchStrategy[Any]:
+    corners = st.lists(st.tuples(longitudes, latitudes), min_size=3, max_size=6, unique=True)
+    return corners.map(lambda made: kind(tuple(made)))
+
+
 letters = st.from_regex("[a-z]{1,12}", fullmatch=True)
 filters = st.builds(
     Filters,
@@ -47,6 +55,11 @@ filters = st.builds(
     collection=chosen(names),
     country=chosen(st.sampled_from([*NAMES, "Gold Coast"])),
     bbox=chosen(boxes),
+    polygon=chosen(cornered(st.floats(-180, 180), Region)),
+    atlas=chosen(cornered(st.floats(-1e6, 1e6), Shape)),
+    catalog=chosen(names),
+    record=chosen(st.uuids()),
+    missing=chosen(st.sampled_from(MISSABLE)),
     date=chosen(ranges),
     month=chosen(st.integers(1, 12)),
     basis=chosen(st.sampled_from(["PreservedSpecimen", "FossilSpecimen"])),
@@ -83,6 +96,9 @@ def test_an_address_says_what_it_seems_to() -> None:
         sex="♀",
         basis="PRESERVED_SPECIMEN",
         text=[r"\-70 freezer", "-drawer"],
+        polygon=["-10,-5 10,-5.5 190,5", "-(-1,-1 -2,-1 -2,2 -1,-1)"],
+        missing=["country", "-Sex"],
+        catalog=["YPM 1", "-YPM 2"],
         coordinates="true",
     )
     assert asked == Filters(
@@ -97,6 +113,11 @@ def test_an_address_says_what_it_seems_to() -> None:
         sex=Choice(("female",)),
         basis=Choice(("PreservedSpecimen",)),
         text=Choice(("-70 freezer",), ("drawer",)),
+        polygon=Choice(
+            (Region(((-10, -5), (10, -5.5), (190, 5))),), (Region(((-1, -1), (-2, -1), (-2, 2))),)
+        ),
+        missing=Choice(("country",), ("sex",)),
+        catalog=Choice(("YPM 1",), ("YPM 2",)),
         coordinates=True,
     )
     assert read(year="1929") == read(date="1929-01-01,1929-12-31")
@@ -115,6 +136,15 @@ def test_an_address_says_what_it_seems_to() -> None:
         ({"bbox": "0,50,10,40"}, "south not above north"),
         ({"bbox": "0,nan,10,40"}, "A box is west,south,east,north"),
         ({"bbox": "0,0,190,4"}, "longitudes within 180"),
+        ({"polygon": "0,0 1,1"}, "A polygon has 3 to 500 corners"),
+        ({"polygon": "0,0 1,1 0,0"}, "A polygon has 3 to 500 corners"),
+        ({"polygon": "0,0 1,1 2"}, "is not a polygon; write x,y x,y x,y"),
+        ({"polygon": "0,0 1,91 2,2"}, "latitudes of a polygon are within 90"),
+        ({"polygon": "-200,0 170,0 0,40"}, "spans at most 360 degrees"),
+        ({"atlas": "0,0 inf,1 2,2"}, "are finite numbers"),
+        ({"missing": "colour"}, "'colour' cannot be missing"),
+        ({"missing": "countri"}, "did you mean country"),
+        ({"record": "7"}, "'7' is not the id of a record"),
         ({"date": "June 1929"}, "'June 1929' is not a date; write 1929"),
         ({"date": "29,30"}, "'29' is not a date"),
         ({"date": "1929-02-30"}, "is not a date"),
@@ -132,7 +162,7 @@ def test_what_cannot_be_understood_is_said(params: dict[str, str], said: str) ->
 
 
 def test_too_many_or_too_long_values_are_refused() -> None:
-    for wrong in ({"taxon": ["x"] * 51}, {"taxon": "x" * 201}, {"text": "a\0"}):
+    for wrong in ({"country": ["x"] * 51}, {"taxon": ["x"] * 501}, {"taxon": "x" * 201}, {"text": "a\0"}):
         with pytest.raises(ValueError, match="validation error"):
             read(**wrong)
 
