@@ -160,7 +160,7 @@ record = Table(
     Column("verbatim", JSONB, nullable=False),
     Column("content_hash", Text, nullable=False),  # sha256 of `verbatim`: unchanged or not
     Column("interpreter", SmallInteger, nullable=False, server_default="0"),  # its version
-    # the same specimen from several sources: core/db/specimens.py
+    # the same specimen from several sources: ingestor/merging.py
     Column("occurrence_key", BigInteger),  # hashes of what a specimen is known by everywhere
     Column("catalog_key", BigInteger),
     Column("specimen_id", Uuid, ForeignKey("record.id", ondelete="SET NULL")),  # shown instead
@@ -402,7 +402,7 @@ projection = Table(
     Column("image_id", Uuid, ForeignKey("image.id", ondelete="CASCADE"), nullable=False),
     Column("x", Float, nullable=False),
     Column("y", Float, nullable=False),
-    Column("number", Integer),  # from 0 without gaps: the order in which points are sent
+    Column("number", Integer),  # from 0: the order in which points are sent
     PrimaryKeyConstraint("version_id", "image_id"),
     UniqueConstraint("version_id", "number"),
     Index("ix_projection_version_id_x_y", "version_id", "x", "y"),
