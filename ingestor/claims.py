@@ -49,7 +49,7 @@ async def count(conn: AsyncConnection, version: Version) -> tuple[int, int]:
         await conn.execute(
             text(
                 f"SELECT (SELECT count(*) FROM image i WHERE {_wanted(version)}) AS missing,"
-                " (SELECT count(*) FROM image WHERE state = 'ok') AS embeddable"
+                " (SELECT count(*) FROM image WHERE state = 'ok' AND same_as IS NULL) AS embeddable"
             )
         )
     ).one()
@@ -68,6 +68,6 @@ async def fail(conn: AsyncConnection, states: Mapping[UUID, tuple[str, str]]) ->
 
 def _wanted(version: Version) -> str:
     return (
-        "i.state = 'ok' AND NOT EXISTS"
+        "i.state = 'ok' AND i.same_as IS NULL AND NOT EXISTS"
         f" (SELECT FROM {partition_name(version.id)} e WHERE e.image_id = i.id)"
     )

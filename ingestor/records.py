@@ -4,17 +4,19 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, func, select, text, update
+from sqlalchemy import Row, Table, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.db import facts, tables
+from ingestor import merging
 from ingestor.interpret import Batch, Columns
 from ingestor.upsert import statement, upsert
 
 _OURS = {"first_seen", "last_seen", "withdrawn_at", "retrieved_at", "created_at", "updated_at"}
-_OURS |= {"interpreter", "occurrence_key", "catalog_key", "specimen_id", "same_as", "merged"}
+_OURS |= {"interpreter", "specimen_id", "same_as"}
 _FETCHED = {"width", "height", "bytes", "sha256", "phash", "state", "reason", "attempts"}
 _FETCHED |= {"retry_at", "lease_until", "etag", "last_modified"}
 
@@ -51,7 +53,7 @@ _IMAGES = statement(
 _LINKS = statement(tables.record_image, ["record_id", "image_id", "position"])
 _UNLINK = text(
     "DELETE FROM record_image WHERE record_id = ANY(:records)"
-    " AND (record_id, image_id) NOT IN (SELECT record_id, image_id FROM"
+    " AND NOT merged AND (record_id, image_id) NOT IN (SELECT record_id, image_id FROM"
     " json_to_recordset(CAST(:rows AS json)) AS given(record_id uuid, image_id uuid))"
 )
 _REJECTIONS = statement(
@@ -71,22 +73,26 @@ async def write_batch(connection: AsyncConnection, batch: Batch, job: UUID) -> C
 
     Rows go in the order of their keys, so that two writers cannot lock each other out.
     """
+    await merging.lock(connection)
     counts: Counter[str] = Counter()
     await upsert(connection, _TAXA, [batch.taxa[k] for k in sorted(batch.taxa, key=str)])
-    hashes = await _known(connection, batch)
+    known = await _known(connection, batch)
     fresh = [
-        row for own, row in sorted(batch.records.items()) if hashes.get(own) != row["content_hash"]
+        row | merging.keys_of(row)
+        for own, row in sorted(batch.records.items())
+        if own not in known or known[own].content_hash != row["content_hash"]
     ]
     await upsert(connection, _RECORDS, fresh)
     await _touch(connection, sorted(set(batch.records) - {row["id"] for row in fresh}))
-    counts["new"] = sum(own not in hashes for own in batch.records)
+    counts["new"] = sum(own not in known for own in batch.records)
     counts["changed"] = len(fresh) - counts["new"]
     counts["unchanged"] = len(batch.records) - len(fresh)
     images = [row for _, row in sorted(batch.images.items())]
     counts["images_new"], _ = await upsert(connection, _IMAGES, images)
     counts["images_linked"] = len(batch.links)
     before = await _images_of(connection, list(batch.records))
-    await _link(connection, batch)
+    relinked = await _link(connection, batch)
+    await _regroup(connection, batch, fresh, known, relinked=relinked)
     await facts.refresh(connection, sorted(before | set(batch.images)))
     rejected = [row | {"job_id": job} for _, row in sorted(batch.rejections.items())]
     await upsert(connection, _REJECTIONS, rejected)
@@ -105,12 +111,37 @@ async def _images_of(connection: AsyncConnection, records: Sequence[UUID]) -> se
     return set(found)
 
 
-async def _known(connection: AsyncConnection, batch: Batch) -> Mapping[UUID, str]:
-    record = tables.record
+async def _known(connection: AsyncConnection, batch: Batch) -> Mapping[UUID, Row[Any]]:
+    columns = tables.record.c
     found = await connection.execute(
-        select(record.c.id, record.c.content_hash).where(record.c.id.in_(batch.records))
+        select(
+            columns.id,
+            columns.content_hash,
+            columns.occurrence_key,
+            columns.catalog_key,
+            columns.withdrawn_at,
+        ).where(columns.id.in_(batch.records))
     )
-    return {row.id: row.content_hash for row in found}
+    rows: Sequence[Row[Any]] = found.all()
+    return {row.id: row for row in rows}
+
+
+async def _regroup(
+    connection: AsyncConnection,
+    batch: Batch,
+    fresh: Sequence[Columns],
+    known: Mapping[UUID, Row[Any]],
+    *,
+    relinked: bool,
+) -> None:
+    """Show every specimen of the records once that are new, changed or back."""
+    back = {own for own, row in known.items() if row.withdrawn_at is not None}
+    concerned = set(batch.records) if relinked else back | {UUID(str(row["id"])) for row in fresh}
+    before = merging.Keys(
+        frozenset(row.occurrence_key for row in known.values() if row.occurrence_key is not None),
+        frozenset(row.catalog_key for row in known.values() if row.catalog_key is not None),
+    )
+    await merging.regroup(connection, concerned, before)
 
 
 async def _touch(connection: AsyncConnection, unchanged: Sequence[UUID]) -> None:
@@ -123,16 +154,16 @@ async def _touch(connection: AsyncConnection, unchanged: Sequence[UUID]) -> None
         )
 
 
-async def _link(connection: AsyncConnection, batch: Batch) -> None:
-    """Make the records' images exactly those of the batch."""
+async def _link(connection: AsyncConnection, batch: Batch) -> bool:
+    """Make the records' images exactly those of the batch; returns whether they were others."""
     rows = [
         {"record_id": record, "image_id": image, "position": position}
         for (record, image), position in sorted(batch.links.items())
     ]
-    await connection.execute(
+    gone = await connection.execute(
         _UNLINK, {"records": list(batch.records), "rows": json.dumps(rows, default=str)}
     )
-    await upsert(connection, _LINKS, rows)
+    return any(await upsert(connection, _LINKS, rows)) or gone.rowcount > 0
 
 
 async def withdraw_unseen(connection: AsyncConnection, job: UUID) -> int:
@@ -140,6 +171,7 @@ async def withdraw_unseen(connection: AsyncConnection, job: UUID) -> int:
 
     A record that another archive of the same source has shown since is left alone.
     """
+    await merging.lock(connection)
     result = await connection.execute(
         text(
             "UPDATE record SET withdrawn_at = now() FROM job AS this"
@@ -154,6 +186,7 @@ async def withdraw_unseen(connection: AsyncConnection, job: UUID) -> int:
         {"job": job},
     )
     withdrawn = list(result.scalars())
+    await merging.regroup(connection, withdrawn)
     await facts.refresh(connection, sorted(await _images_of(connection, withdrawn)))
     return len(withdrawn)
 

@@ -37,7 +37,7 @@ async def of_record(conn: AsyncConnection, record_id: UUID) -> list[RowMapping]:
     query = (
         select(*COLUMNS)
         .join(record_image, record_image.c.image_id == image.c.id)
-        .where(record_image.c.record_id == record_id)
+        .where(record_image.c.record_id == record_id, image.c.same_as.is_(None))
         .order_by(record_image.c.position, image.c.id)
     )
     return list((await conn.execute(query)).mappings())

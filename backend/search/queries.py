@@ -31,7 +31,7 @@ async def found(conn: AsyncConnection, image_ids: Sequence[UUID]) -> dict[UUID, 
         .outerjoin(record, record.c.id == record_image.c.record_id)
         .outerjoin(dataset, dataset.c.id == record.c.dataset_id)
         .where(image.c.id.in_(image_ids))
-        .order_by(image.c.id, record.c.id)
+        .order_by(image.c.id, record.c.specimen_id.is_not(None), record.c.id)
     )
     shown: dict[UUID, Found] = {}
     for row in (await conn.execute(query)).mappings():

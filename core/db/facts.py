@@ -1,9 +1,9 @@
 """What filters need of an image, kept beside its vectors, where the scan can use it.
 
 `facets` is the set of hashes of facts ("country:br", "family:nymphalidae") of all current records
-of the image; its place and date are those of its first, by id. A join with `record` instead took
-three times as long (docs/decisions/0005-facts.md). Every writer of records calls `refresh`, which
-also keeps what the hashes mean (`fact`) and what else things are called (`alias`).
+of the image; its place and date are those of its first by id, the shown one (`specimen_id`) before
+others. A join with `record` instead took three times as long (docs/decisions/0005-facts.md). Every
+writer of records calls `refresh`, which also keeps what the hashes mean (`fact`) and what else things are called (`alias`).
 """
 
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ FROM image i LEFT JOIN LATERAL (
       + (extract(year FROM r.event_end) - extract(year FROM r.event_start)) * 12
       + extract(month FROM r.event_end) - extract(month FROM r.event_start)))::int) - 1)
       << (extract(month FROM r.event_start)::int - 1) AS spanned
-  FROM {_LINKED} WHERE {_CURRENT} ORDER BY r.id LIMIT 1
+  FROM {_LINKED} WHERE {_CURRENT} ORDER BY r.specimen_id IS NOT NULL, r.id LIMIT 1
 ) AS first ON true
 """
 # What the hashes mean, spelt as first seen; in the order of keys, so that no two writers deadlock.

@@ -22,7 +22,7 @@ def exact(version_id: int, k: int, where: str = "true", spare: int | None = SPAR
         f" FROM {partition_name(version_id)} e WHERE {where}),"
         f" best AS (SELECT image_id, distance FROM scored{limit})"
         " SELECT best.image_id, best.distance, (SELECT count(*) FROM scored) AS candidates"
-        " FROM best JOIN image i ON i.id = best.image_id WHERE i.state = 'ok'"
+        " FROM best JOIN image i ON i.id = best.image_id WHERE i.state = 'ok' AND i.same_as IS NULL"
         f" ORDER BY best.distance, best.image_id LIMIT {int(k)}"
     )
 
@@ -39,7 +39,8 @@ def by_index(version_id: int, dim: int, k: int, where: str = "true") -> str:
         f" FROM {partition_name(version_id)} e WHERE {where}"
         f" ORDER BY distance LIMIT {int(k) + SPARE})"
         " SELECT hit.image_id, hit.distance FROM hit JOIN image i ON i.id = hit.image_id"
-        f" WHERE i.state = 'ok' ORDER BY hit.distance + 0, hit.image_id LIMIT {int(k)}"
+        " WHERE i.state = 'ok' AND i.same_as IS NULL"
+        f" ORDER BY hit.distance + 0, hit.image_id LIMIT {int(k)}"
     )
 
 
@@ -57,7 +58,7 @@ STAMP = (
 )
 """Changes when rows of a table have come, changed or gone, about a second after."""
 
-SHOWN = "SELECT id FROM image WHERE id = ANY(:ids) AND state = 'ok'"
+SHOWN = "SELECT id FROM image WHERE id = ANY(:ids) AND state = 'ok' AND same_as IS NULL"
 
 
 def ids(version_id: int, where: str) -> str:
