@@ -1,10 +1,10 @@
 /** Typed calls to the REST API. Every failure is an `ApiProblem` with words a person can use. */
 import createClient from "openapi-fetch";
 import type { paths } from "./api.d.ts";
+import { searchQuery } from "./query";
 import { strings } from "./strings";
 import type { RecordDetail, SearchResult, Summary, Version } from "./types";
 import type { SearchState } from "./url";
-import { isCombined } from "./url";
 
 export class ApiProblem extends Error {
   constructor(
@@ -60,14 +60,9 @@ async function answer<T>(
 }
 
 export function search(state: SearchState, signal: AbortSignal): Promise<SearchResult> {
-  const query = {
-    q: state.q || undefined,
-    image: state.img ?? undefined,
-    like: state.like ?? undefined,
-    image_weight: isCombined(state) ? state.w : undefined,
-    embed_version: state.v ?? undefined,
-    limit: state.n,
-  };
+  const query = searchQuery(
+    state,
+  ) as unknown as paths["/api/v1/search"]["get"]["parameters"]["query"];
   return answer(client.GET("/api/v1/search", { params: { query }, signal }));
 }
 
