@@ -11,6 +11,7 @@ BioCosmosError                       500  a fault of ours
 │   │   └── VersionNotReady          409  the version is being built or retired
 │   ├── UnreadableImage              422  not a picture, truncated, or too large to decode safely
 │   ├── TooLarge                     413  more bytes than allowed
+│   ├── TooManyRequests              429  more of something than is taken from one address
 │   ├── InvalidSetting               400  a setting or command-line value makes no sense
 │   ├── UnreadableSource             400  an archive, folder or table cannot be read at all
 │   └── Forbidden                    403  an operator's token is needed
@@ -18,7 +19,9 @@ BioCosmosError                       500  a fault of ours
 ├── FetchError                       -    an image could not be fetched; carries the state to set
 ├── ModelError                       500  a model or its weights could not really be loaded
 ├── TrainingError                    500  a training run cannot go on as it is set
+├── JobCancelled                     -    somebody asked that the job ends; not a failure
 └── Unavailable                      503  the database or an encoder cannot be reached just now
+    ├── GettingReady                 503  something is being worked out once; says how far it is
     ├── DatabaseBusy                 503  another process owns the embedded database
     └── PortalError                  503  a portal gave no usable answer; a later run goes on there
 """
@@ -113,6 +116,14 @@ class TooLarge(UserError):
     title = "That is larger than allowed"
 
 
+class TooManyRequests(UserError):
+    """More of something than is taken from one address in a while."""
+
+    status = 429
+    slug = "too-many-requests"
+    title = "Too many requests; wait a minute"
+
+
 class InvalidSetting(UserError):
     """A setting or command-line value makes no sense."""
 
@@ -183,12 +194,26 @@ class TrainingError(BioCosmosError):
     title = "The training run cannot go on"
 
 
+class JobCancelled(BioCosmosError):
+    """Somebody asked that the job ends; not a failure."""
+
+    slug = "job-cancelled"
+    title = "The job was cancelled"
+
+
 class Unavailable(BioCosmosError):
     """The database or an encoder cannot be reached just now."""
 
     status = 503
     slug = "unavailable"
     title = "Not available just now; try again in a moment"
+
+
+class GettingReady(Unavailable):
+    """Something is worked out once and not done yet; asking again in a moment helps."""
+
+    slug = "getting-ready"
+    title = "This is being prepared; ask again in a moment"
 
 
 class DatabaseBusy(Unavailable):

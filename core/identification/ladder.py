@@ -42,15 +42,23 @@ class Step:
     rank: int
     code: int | None
     features: tuple[float, ...] = ()
-    """What its support is judged by: see `Climb.features`."""
+    """What its support is judged by: share, log odds, best cosines."""
 
 
-def climb(taxa: Taxa, evidence: Evidence, method: Method, text_share: float) -> list[Step]:
+def climb(
+    taxa: Taxa,
+    evidence: Evidence,
+    method: Method,
+    text_share: float,
+    boost: Floats | None = None,
+) -> list[Step]:
     """The chosen taxon at every rank, each within the one above it.
 
-    A rank that most of the evidence does not name is passed over.
+    A rank that most of the evidence does not name is passed over. `boost` [lineages] multiplies
+    the shares for the choice; the features are always of the picture alone.
     """
-    shares = evidence.shares(method, text_share)
+    plain = evidence.shares(method, text_share)
+    shares = plain if boost is None else plain * boost
     inside = shares > 0
     steps = []
     for rank in range(len(RANKS)):
@@ -61,7 +69,7 @@ def climb(taxa: Taxa, evidence: Evidence, method: Method, text_share: float) -> 
             steps.append(Step(rank, None))
             continue
         best = int(np.bincount(codes[named], weights=shares[named]).argmax())
-        steps.append(Step(rank, best, _features(taxa, evidence, method, shares, rank, best)))
+        steps.append(Step(rank, best, _features(taxa, evidence, method, plain, rank, best)))
         inside = named & (codes == best)
     return steps
 

@@ -7,7 +7,7 @@ supported where that says at least the wanted share.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,13 +56,21 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """One trial of a photo whose species was known: support and rightness by rank."""
+
+    support: tuple[float | None, ...]
+    right: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
 class Support:
     """Curves by rank for one method, in one version of one museum."""
 
     method: Method
     text_share: float
     curves: tuple[Curve | None, ...]
-    photos: int
+    outcomes: tuple[Outcome, ...] = ()
 
     def along(self, steps: Sequence[Step]) -> list[float | None]:
         """Support of each step: never more than of the one above; None where it is unknown."""
@@ -93,8 +101,15 @@ def fit(taxa: Taxa, trials: Sequence[Trial], method: Method) -> Support:
             truth = int(taxa.codes[step.rank, trial.truth])
             if step.code is not None and truth != NOWHERE:
                 rows[step.rank].append((step.features, step.code == truth, trial.weight))
-    curves = tuple(_curve(each) for each in rows)
-    return Support(method, text_share, curves, sum(trial.known for trial in trials))
+    fitted = Support(method, text_share, tuple(_curve(each) for each in rows))
+    known = [trial for trial in trials if trial.known]
+    return replace(fitted, outcomes=tuple(_outcome(taxa, trial, fitted) for trial in known))
+
+
+def _outcome(taxa: Taxa, trial: Trial, fitted: Support) -> Outcome:
+    steps = climb(taxa, trial.evidence, fitted.method, fitted.text_share)
+    right = (step.code == taxa.codes[step.rank, trial.truth] for step in steps)
+    return Outcome(tuple(fitted.along(steps)), tuple(right))
 
 
 def _text_share(taxa: Taxa, trials: Sequence[Trial]) -> float:
