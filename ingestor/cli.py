@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.errors import BioCosmosError
 from core.settings import Settings
-from ingestor import portals_cli
-from ingestor.commands import Images, Limit, Rate, fetch, read, run
+from ingestor import merging, portals_cli
+from ingestor.commands import Images, Limit, Rate, bar, fetch, read, run
 from ingestor.download import download
 from ingestor.sources.dwca import DwcaSource
 from ingestor.sources.folder import FolderSource
@@ -86,6 +86,23 @@ def status() -> None:
 
     async def work(engine: AsyncEngine, settings: Settings) -> None:  # noqa: ARG001
         show(await read_status(engine), Console())
+
+    run(work)
+
+
+@app.command()
+def merge(
+    undo: Annotated[bool, typer.Option("--undo", help="Show every record by itself.")] = False,
+) -> None:
+    """Show the same specimen from several sources once; every ingest does so for what it brings."""
+
+    async def work(engine: AsyncEngine, settings: Settings) -> None:  # noqa: ARG001
+        if undo:
+            typer.echo(f"{await merging.unmerge_all(engine):,} records stand by themselves again")
+            return
+        with bar("records") as progress:
+            changed = await merging.merge_all(engine, progress)
+        typer.echo(f"{changed:,} records are merged with others now, or are no more")
 
     run(work)
 

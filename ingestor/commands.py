@@ -43,7 +43,7 @@ Rate = Annotated[float, typer.Option(min=0.01, help="Requests a second to one ho
 
 async def read(engine: AsyncEngine, source: Source, limit: int | None) -> None:
     """Read a source and print the receipt."""
-    with _bar("records") as progress:
+    with bar("records") as progress:
         receipt = await ingest(engine, source, limit=limit, progress=progress)
     print_receipt(receipt)
 
@@ -52,7 +52,7 @@ async def fetch(
     engine: AsyncEngine, settings: Settings, limit: int | None, rate: float | None
 ) -> None:
     """Fetch the images that are due and print what came of it."""
-    with _bar("images") as progress:
+    with bar("images") as progress:
         counts = await fetch_images(engine, settings, rate=rate, limit=limit, progress=progress)
     print_pictures(counts)
 
@@ -66,7 +66,7 @@ class _Speed(ProgressColumn):
 
 
 @contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
+def bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show progress with rate and time left; yields what is to be told of it."""
     with Progress(
         SpinnerColumn(),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,7 +16,7 @@ from core.db.engine import translate_errors
 from core.errors import FetchError, TooLarge, UnreadableImage
 from core.settings import Settings
 from core.storage import Store
-from ingestor import leases
+from ingestor import leases, merging
 from ingestor.fetch import Fetcher, require_contact
 from ingestor.hosts import Hosts
 from ingestor.lanes import Budget, Lanes
@@ -181,8 +182,13 @@ class _Run:
         for result in results:
             by_shape.setdefault(tuple(result), []).append(result)
         async with self._engine.begin() as connection:
+            stored = {_id(each): str(each["sha256"]) for each in results if "sha256" in each}
+            pictures = list(stored.values())
+            same = stored and await merging.hold_pictures(connection, pictures, list(stored))
             for alike in by_shape.values():
                 await leases.settle(connection, alike)
+            if same:
+                await merging.regroup_pictures(connection, pictures, list(stored))
         for result in results:
             self._last[result["id"]] = str(result["state"]), str(result["reason"])
         if self._progress:
@@ -213,6 +219,12 @@ def keep(
         "sha256": key,
         "phash": images.dhash(small),
     }
+
+
+def _id(result: dict[str, object]) -> UUID:
+    own = result["id"]
+    assert isinstance(own, UUID)
+    return own
 
 
 def _failure(leased: Leased, error: FetchError, manners: Manners) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Table, func, select, text, update
+from sqlalchemy import Table, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.db import facts, tables
@@ -111,7 +111,7 @@ async def _images_of(connection: AsyncConnection, records: Sequence[UUID]) -> se
     return set(found)
 
 
-async def _known(connection: AsyncConnection, batch: Batch) -> Mapping[UUID, Row[Any]]:
+async def _known(connection: AsyncConnection, batch: Batch) -> Mapping[UUID, Any]:
     columns = tables.record.c
     found = await connection.execute(
         select(
@@ -122,15 +122,14 @@ async def _known(connection: AsyncConnection, batch: Batch) -> Mapping[UUID, Row
             columns.withdrawn_at,
         ).where(columns.id.in_(batch.records))
     )
-    rows: Sequence[Row[Any]] = found.all()
-    return {row.id: row for row in rows}
+    return {row.id: row for row in found}
 
 
 async def _regroup(
     connection: AsyncConnection,
     batch: Batch,
     fresh: Sequence[Columns],
-    known: Mapping[UUID, Row[Any]],
+    known: Mapping[UUID, Any],
     *,
     relinked: bool,
 ) -> None:

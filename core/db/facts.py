@@ -3,7 +3,8 @@
 `facets` is the set of hashes of facts ("country:br", "family:nymphalidae") of all current records
 of the image; its place and date are those of its first by id, the shown one (`specimen_id`) before
 others. A join with `record` instead took three times as long (docs/decisions/0005-facts.md). Every
-writer of records calls `refresh`, which also keeps what the hashes mean (`fact`) and what else things are called (`alias`).
+writer of records calls `refresh`, which also keeps what the hashes mean (`fact`) and what else
+things are called (`alias`).
 """
 
 from collections.abc import Sequence
