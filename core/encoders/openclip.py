@@ -11,8 +11,13 @@ from PIL import Image
 
 from core.encoders import weights
 from core.encoders.base import EncoderSpec
+from core.encoders.precision import halve, least_cosine, worthwhile
 from core.encoders.preprocess import Preprocess
+from core.encoders.texts import PROBES, CutTower, Run, shorten
 from core.errors import InvalidSetting, ModelError
+
+ENOUGH = 0.999
+"""Cosine of a picture's vector with that in single precision, for bfloat16 to be taken."""
 
 
 class OpenClipEncoder:
@@ -24,6 +29,7 @@ class OpenClipEncoder:
         tokenizer: weights.Tokenizer,
         spec: EncoderSpec,
         device: torch.device,
+        cut: CutTower | None = None,
     ) -> None:
         self.spec = spec
         self.device = device
@@ -36,8 +42,14 @@ class OpenClipEncoder:
         self._tokenizer = tokenizer
         self._tokenizing = threading.Lock()  # Hugging Face tokenizers are not re-entrant
         self._dtype = _autocast_dtype(device)
+        self._image_dtype = self._dtype
+        self._texts: Run = cut or network.encode_text  # type: ignore[assignment]
         self._mean = torch.tensor(spec.preprocess["mean"], device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(spec.preprocess["std"], device=device).view(1, 3, 1, 1)
+        if device.type == "cpu":
+            self._halve_images()
+        elif cut:
+            cut.autocast = self._dtype
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize and crop one picture as the checkpoint wants: uint8 [height, width, 3]."""
@@ -69,9 +81,8 @@ class OpenClipEncoder:
             return np.empty((0, self.spec.dim), np.float32)
         with self._tokenizing:
             tokens = self._tokenizer(texts)
-        with torch.inference_mode(), self._autocast():
-            found = self._network.encode_text(tokens.to(self.device))  # type: ignore[operator]
-        return self._unit(found)
+        with torch.inference_mode(), self._autocast(self._dtype):
+            return self._unit(self._texts(tokens.to(self.device)))
 
     @torch.inference_mode()
     def _encode_pixels(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -80,13 +91,26 @@ class OpenClipEncoder:
             pixels = pixels.pin_memory()
         floats = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float()
         scaled = floats.div_(255).sub_(self._mean).div_(self._std)
-        with self._autocast():
+        with self._autocast(self._image_dtype):
             return self._unit(self._network.encode_image(scaled))  # type: ignore[operator]
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(
-            self.device.type, dtype=self._dtype, enabled=self._dtype is not torch.float32
-        )
+    def _halve_images(self) -> None:
+        tower: torch.nn.Module = self._network.visual  # type: ignore[assignment]
+        if not worthwhile(tower):
+            return
+        height, width = self.prepare_cfg.size
+        noise = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8)
+        whole = torch.from_numpy(self._encode_pixels(noise))
+        self._image_dtype = torch.bfloat16
+
+        def same() -> bool:
+            return least_cosine(torch.from_numpy(self._encode_pixels(noise)), whole) >= ENOUGH
+
+        if not halve(tower, same):
+            self._image_dtype = torch.float32
+
+    def _autocast(self, dtype: torch.dtype) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not torch.float32)
 
     def _unit(self, vectors: torch.Tensor) -> NDArray[np.float32]:
         unit = torch.nn.functional.normalize(vectors.float(), dim=-1).cpu()
@@ -116,7 +140,8 @@ def load(
         tokenizer = weights.tokenizer(source)
     own = network.visual.preprocess_cfg | dict(preprocess or {})  # type: ignore[union-attr, operator]
     with torch.inference_mode():
-        dim = int(network.encode_text(tokenizer(["a"])).shape[1])  # type: ignore[operator]
+        probes = tokenizer(list(PROBES))
+        dim = int(network.encode_text(probes[:1]).shape[1])  # type: ignore[operator]
     spec = EncoderSpec(
         model=source.model,
         pretrained=source.pretrained,
@@ -124,7 +149,9 @@ def load(
         preprocess=Preprocess.from_dict(own).as_dict(),
         dim=dim,
     )
-    return OpenClipEncoder(network, tokenizer, spec, chosen)
+    with torch.inference_mode():  # the fingerprint is that of the weights as they were
+        cut = shorten(network, probes, here=chosen.type == "cpu")
+    return OpenClipEncoder(network, tokenizer, spec, chosen, cut)
 
 
 def _device(name: str) -> torch.device:
@@ -141,7 +168,7 @@ def _device(name: str) -> torch.device:
 
 
 def _autocast_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 on GPUs only: a CPU may lose by it, see docs/decisions/0003-encoders.md."""
+    """bfloat16 on GPUs; on a CPU it needs matrices kept in it, see precision.py."""
     if device.type == "cuda" and torch.cuda.is_bf16_supported():
         return torch.bfloat16
     return torch.float32
