@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Path = Literal["exact", "ivfflat", "hnsw", "memory"]
-Modality = Literal["text", "image"]
-"""What a query is made of; words and a picture together count as text, the harder of the two."""
+Modality = Literal["text", "image", "apart"]
+"""What a query is made of; words and a picture together count as text, the harder of the two.
+
+What moves away from something lies apart from all that was measured.
+"""
 
 TARGET = 0.99
 """Share of the true ten nearest that a search should find; of the true fifty, a hundredth less."""
@@ -84,7 +87,8 @@ def choose(now: Situation) -> Plan:
         calibrated = by_index(now)
         return Plan(calibrated.path, _harder(calibrated, now), None)
     calibrated = by_index(now)
-    missed = calibrated.recall is not None and calibrated.recall < now.target
+    known = now.modality != "apart"
+    missed = not known or (calibrated.recall is not None and calibrated.recall < now.target)
     bearable = now.rows * now.dim <= LAST_RESORT * EXACT_VALUES
     return EXACT if missed and bearable else calibrated
 

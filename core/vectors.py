@@ -9,40 +9,27 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.db import statements
 from core.db.conditions import Where
-from core.db.copying import TOLERANCE
 from core.db.copying import copy_vectors as copy_vectors
 from core.db.partitions import partition_name
-from core.errors import BadRequest, NotFound, VersionNotReady, WrongSpace
+from core.errors import BadRequest, VersionNotReady, WrongSpace
 from core.filters import Filters
 from core.memory import MemoryEngine
 from core.planner import MEMORY_ROWS, TARGET, Modality, Path, Situation, choose, most_compared
+from core.query_vectors import QueryVector as QueryVector
+from core.query_vectors import combine as combine
+from core.query_vectors import cosine as cosine
+from core.query_vectors import record_vector as record_vector
+from core.query_vectors import stored_vector as stored_vector
+from core.query_vectors import unit as unit
 from core.versions import Version
 
 EVERYTHING = Filters()
 UNFILTERED = Where(EVERYTHING)
-
-
-@dataclass(frozen=True, eq=False)
-class QueryVector:
-    """A unit vector, float32 [dim], that knows the version it belongs to.
-
-    Raises BadRequest when it is not finite, one-dimensional and of unit length; see `unit`.
-    """
-
-    version_id: int
-    values: NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        length = float(np.linalg.norm(self.values)) if self.values.ndim == 1 else float("nan")
-        if not abs(length - 1) <= TOLERANCE:  # also when it is NaN
-            raise BadRequest("A query vector must be one row of finite numbers of length 1")
 
 
 @dataclass(frozen=True)
@@ -68,26 +55,6 @@ class Nearest:
     rows: int
     compared: int
     recall: float | None
-
-
-def unit(version_id: int, values: ArrayLike) -> QueryVector:
-    """Scale [dim] to unit length; BadRequest when that cannot be done (zero, NaN, infinite)."""
-    array = np.asarray(values, dtype=np.float64)
-    length = np.linalg.norm(array)
-    if not (np.isfinite(length) and length > 1e-12):
-        raise BadRequest("These vectors cancel out or are not numbers: there is no direction left")
-    return QueryVector(version_id, (array / length).astype(np.float32))
-
-
-def combine(parts: Sequence[tuple[QueryVector, float]]) -> QueryVector:
-    """Weighted sum of vectors of one version, at unit length again; a weight may be negative."""
-    if not parts:
-        raise BadRequest("There is nothing to combine")
-    versions = {vector.version_id for vector, _ in parts}
-    if len(versions) > 1:
-        raise WrongSpace("Vectors of different embed versions cannot be combined")
-    total = sum(vector.values.astype(np.float64) * weight for vector, weight in parts)
-    return unit(versions.pop(), total)
 
 
 async def nearest(
@@ -134,20 +101,6 @@ def check(version: Version, query: QueryVector, k: int) -> None:
         raise VersionNotReady(f"Embed version {version.embed_version!r} is retired")
     if k < 1:
         raise BadRequest("At least one result must be asked for")
-
-
-async def stored_vector(conn: AsyncConnection, version: Version, image_id: UUID) -> QueryVector:
-    """The vector of an image in `version`; NotFound when it has none there."""
-    if version.state == "retired":
-        raise VersionNotReady(f"Embed version {version.embed_version!r} is retired")
-    table = partition_name(version.id)
-    values = await conn.scalar(
-        text(f"SELECT vector::real[] FROM {table} WHERE image_id = :image_id"),
-        {"image_id": image_id},
-    )
-    if values is None:
-        raise NotFound(f"Image {image_id} has no vector in embed version {version.embed_version!r}")
-    return unit(version.id, values)
 
 
 async def nearest_exact(

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile as FormFile
 
 from backend.deps import Served, Timed
-from backend.filters import MULTIPLE
+from backend.filters import MULTIPLE as FILTERS
 from backend.search import seed, service
 from backend.search.schemas import (
     SearchForm,
@@ -20,6 +20,7 @@ from backend.search.schemas import (
 )
 from core.errors import BadRequest
 
+MULTIPLE = (*FILTERS, "less", "less_like")
 router = APIRouter(tags=["search"])
 
 _BODIES: dict[str, Any] = {

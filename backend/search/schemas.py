@@ -26,6 +26,24 @@ UploadId = Annotated[Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None, _Bl
 VersionName = Annotated[AskedVersion | None, _Blank]
 
 
+def _listed(value: object) -> object:
+    """One value for a list of one; blanks count as absent."""
+    many = value if isinstance(value, list) else [] if value is None else [value]
+    return [v for v in many if not (isinstance(v, str) and not v.strip())]
+
+
+MOST_LESS = 20
+_Listed = BeforeValidator(_listed)
+LessWords = Annotated[
+    list[Annotated[str, Field(max_length=LONGEST_TEXT)]], Field(max_length=MOST_LESS), _Listed
+]
+_PICTURE = "^([0-9a-f]{64}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"
+LessPictures = Annotated[
+    list[Annotated[str, Field(pattern=_PICTURE)]], Field(max_length=MOST_LESS), _Listed
+]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
 class SearchParams(FilterParams):
     """A query by words, by an uploaded picture, by a picture of the museum, or by several."""
 
@@ -37,8 +55,16 @@ class SearchParams(FilterParams):
     """Id of an uploaded picture."""
     like: Annotated[UUID | None, _Blank] = None
     """Id of an image of the museum."""
-    image_weight: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.5
+    like_record: Annotated[UUID | None, _Blank] = None
+    """Id of a record: its pictures count as one, by their mean."""
+    image_weight: Share = 0.5
     """Share of the picture when words are given too; 0 is words only, 1 the picture only."""
+    less: LessWords = []
+    """Words to move away from."""
+    less_like: LessPictures = []
+    """Pictures to move away from: ids of images of the museum, or of uploaded ones."""
+    less_weight: Share = 0.5
+    """How much what is to be less counts against what is looked for."""
     embed_version: VersionName = None
     """Absent: the default version."""
     limit: Annotated[int, Field(ge=1, le=MOST_HITS)] = 30
@@ -70,7 +96,11 @@ class QueryEcho(Shown):
     image: str | None
     """Upload id; null too where the picture came with the request."""
     like: UUID | None
+    like_record: UUID | None
     image_weight: float
+    less: list[str]
+    less_like: list[str]
+    less_weight: float
     limit: int
     filters: dict[str, list[str]]
     """The conditions as understood: keys and values as they would stand in the address."""

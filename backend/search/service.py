@@ -1,6 +1,5 @@
 """A query in one embed version: its vector, the nearest images, and what they show."""
 
-import asyncio
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,7 +8,8 @@ from backend import filters
 from backend.deps import Services
 from backend.images import service as pictures
 from backend.records import service as records
-from backend.search import queries
+from backend.search import parts, queries
+from backend.search.parts import Parts
 from backend.search.schemas import (
     Hit,
     Milliseconds,
@@ -18,13 +18,10 @@ from backend.search.schemas import (
     SearchResponse,
 )
 from backend.timing import Timing
-from backend.uploads import service as uploads
 from backend.versions import service as version_service
-from core import images, vectors, versions
-from core.errors import BadRequest, VersionNotReady, WrongSpace
+from core import vectors, versions
+from core.errors import BadRequest, VersionNotReady
 from core.filters import Filters
-from core.planner import Modality
-from core.vectors import QueryVector
 from core.versions import Version
 
 
@@ -50,20 +47,27 @@ async def search(
     services: Services, asked: SearchRequest, file: bytes | None, timing: Timing
 ) -> Outcome:
     """Find the images nearest to `asked`, and to the picture in `file` where one is given."""
-    if not (asked.q or asked.image or asked.like or asked.vector or file):
-        raise BadRequest("Say what to look for: words (q), a picture (image) or like=<image id>")
+    if not parts.is_asked(asked, file):
+        raise BadRequest(
+            "Say what to look for: words (q), a picture (image), like=<image id>"
+            " or like_record=<record id>"
+        )
     conditions = filters.decode(asked)
     async with services.reading() as conn:
         version = await versions.get(conn, asked.embed_version)
         if version.state != "ready":
             raise VersionNotReady(_why_not(version))
-        stored = await _stored(conn, version, asked)
-        if asked.image:
-            file = (await uploads.get(conn, asked.image))["content"]
+        known = await parts.stored(conn, version, asked)
+        files = await parts.files(conn, asked, file)
     # No connection is held while the model works.
-    query = await _query(services, version, asked, file, stored, timing)
+    more = await parts.decoded(services, files.more, timing)
+    less = await parts.decoded(services, files.less, timing)
+    made = known
+    if asked.q or asked.less or more or less:
+        with timing.stage("encode"):
+            made = await parts.encoded(services, version, asked, known, more, less)
     async with services.reading() as conn:
-        return await _nearest(services, conn, version, query, asked, conditions, timing)
+        return await _nearest(services, conn, version, made, asked, conditions, timing)
 
 
 def _why_not(version: Version) -> str:
@@ -75,74 +79,18 @@ def _why_not(version: Version) -> str:
     )
 
 
-async def _stored(
-    conn: AsyncConnection, version: Version, asked: SearchRequest
-) -> list[QueryVector]:
-    """The parts of the query that are vectors already."""
-    stored = []
-    if asked.like:
-        stored.append(await vectors.stored_vector(conn, version, asked.like))
-    if asked.vector is not None:
-        if asked.vector_version is None:
-            raise BadRequest("A vector needs vector_version: the embed version it was made with")
-        space = await versions.get(conn, asked.vector_version)
-        stored.append(_given(space, asked.vector))
-    elif asked.vector_version:
-        raise BadRequest("vector_version is given without a vector")
-    return stored
-
-
-def _given(space: Version, values: list[float]) -> QueryVector:
-    if len(values) != space.dim:
-        raise WrongSpace(
-            f"The vector has {len(values)} values; {space.embed_version!r} has {space.dim}"
-        )
-    return vectors.unit(space.id, values)
-
-
-async def _query(
-    services: Services,
-    version: Version,
-    asked: SearchRequest,
-    file: bytes | None,
-    stored: list[QueryVector],
-    timing: Timing,
-) -> QueryVector:
-    """One vector of all parts: words weigh 1 - image_weight, pictures share the rest."""
-    seen = list(stored)
-    if file:
-        with timing.stage("decode"):
-            image = await asyncio.to_thread(
-                images.decode,
-                file,
-                max_pixels=services.settings.max_image_pixels,
-                max_bytes=services.settings.max_upload_bytes,
-            )
-        with timing.stage("encode"):
-            seen.append(await services.encoders.encode_image(version, image))
-    share = asked.image_weight if asked.q else 1.0
-    parts = [(vector, share / len(seen)) for vector in seen]
-    if asked.q:
-        with timing.stage("encode"):
-            words = (await services.encoders.encode_texts(version, [asked.q]))[0]
-        parts.append((words, 1 - share if seen else 1.0))
-    return parts[0][0] if len(parts) == 1 else vectors.combine(parts)
-
-
 async def _nearest(
     services: Services,
     conn: AsyncConnection,
     version: Version,
-    query: QueryVector,
+    made: Parts,
     asked: SearchRequest,
     conditions: Filters,
     timing: Timing,
 ) -> Outcome:
     """The nearest that may be shown: images of withdrawn records are passed over."""
     k = limit = asked.limit
-    # Words, and vectors of unknown making, lie away from the pictures.
-    pictures_only = asked.vector is None and (not asked.q or asked.image_weight == 1)
-    modality: Modality = "image" if pictures_only else "text"
+    query, modality = made.query(asked), parts.modality(asked, made)
     while True:
         with timing.stage("search"):
             nearest = await vectors.nearest(

@@ -36,7 +36,8 @@ async def test_by_words(client, museum):
     answer = await client.get(SEARCH, params={"q": "a white butterfly", "limit": 5})
     body = answer.json()
     assert body["query"] == {
-        "q": "a white butterfly", "image": None, "like": None, "image_weight": 0.5, "limit": 5,
+        "q": "a white butterfly", "image": None, "like": None, "like_record": None,
+        "image_weight": 0.5, "less": [], "less_like": [], "less_weight": 0.5, "limit": 5,
         "filters": {},
     }  # fmt: skip
     assert body["embed_version"]["embed_version"] == "tiny"
@@ -316,9 +317,11 @@ async def test_only_pictures_alone_are_easy(client, museum, monkeypatch):
         {"q": "wings", "like": like},
         vector,
         vector | {"like": like},
+        {"like": like, "less": ["wings"]},
+        {"like": like, "less": ["wings"], "less_weight": 0},
     ):
         assert (await client.post(SEARCH, json=body)).status_code == 200
-    assert asked == ["image", "image", "text", "text", "text", "text"]
+    assert asked == ["image", "image", "text", "text", "text", "text", "apart", "image"]
 
 
 FILTERED = [

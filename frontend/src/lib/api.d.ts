@@ -50,6 +50,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Facets
+         * @description How many images each value of a facet would find, beside all else that is chosen.
+         */
+        get: operations["facets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/{id}": {
         parameters: {
             query?: never;
@@ -338,6 +358,73 @@ export interface components {
             image: components["schemas"]["Image"];
         };
         /**
+         * Facet
+         * @description The values of one facet: those chosen first, then the most common; decades in order.
+         */
+        Facet: {
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species" | "dataset" | "institution" | "collection" | "country" | "basis" | "type_status" | "sex" | "life_stage" | "view" | "licence" | "coordinates" | "decade";
+            /**
+             * Key
+             * @description The filter that takes the values.
+             */
+            key: string;
+            /** Values */
+            values: components["schemas"]["FacetValue"][];
+            /**
+             * Missing
+             * @description Images that say nothing of this; the filter `missing` finds them.
+             */
+            missing: number;
+            /** Missing State */
+            missing_state: ("include" | "exclude") | null;
+            /**
+             * More
+             * @description Whether there are further values.
+             */
+            more: boolean;
+        };
+        /**
+         * FacetValue
+         * @description One value of a facet.
+         */
+        FacetValue: {
+            /**
+             * Value
+             * @description As the filter takes it; put a `-` before it to exclude.
+             */
+            value: string;
+            /** Label */
+            label: string;
+            /**
+             * Count
+             * @description Images that adding this value would find; of an excluded one, those it takes away.
+             */
+            count: number;
+            /**
+             * State
+             * @description Whether the filters include or exclude it.
+             */
+            state: ("include" | "exclude") | null;
+        };
+        /**
+         * Facets
+         * @description Counts by facet.
+         */
+        Facets: {
+            embed_version: components["schemas"]["VersionRef"];
+            /**
+             * Total
+             * @description Images that pass all filters.
+             */
+            total: number;
+            /** Facets */
+            facets: components["schemas"]["Facet"][];
+        };
+        /**
          * Health
          * @description That the server answers.
          */
@@ -466,8 +553,16 @@ export interface components {
             image: string | null;
             /** Like */
             like: string | null;
+            /** Like Record */
+            like_record: string | null;
             /** Image Weight */
             image_weight: number;
+            /** Less */
+            less: string[];
+            /** Less Like */
+            less_like: string[];
+            /** Less Weight */
+            less_weight: number;
             /** Limit */
             limit: number;
             /**
@@ -1058,11 +1153,35 @@ export interface components {
              */
             like: string | null;
             /**
+             * Like Record
+             * @description Id of a record: its pictures count as one, by their mean.
+             * @default null
+             */
+            like_record: string | null;
+            /**
              * Image Weight
              * @description Share of the picture when words are given too; 0 is words only, 1 the picture only.
              * @default 0.5
              */
             image_weight: number;
+            /**
+             * Less
+             * @description Words to move away from.
+             * @default []
+             */
+            less: string[];
+            /**
+             * Less Like
+             * @description Pictures to move away from: ids of images of the museum, or of uploaded ones.
+             * @default []
+             */
+            less_like: string[];
+            /**
+             * Less Weight
+             * @description How much what is to be less counts against what is looked for.
+             * @default 0.5
+             */
+            less_weight: number;
             /**
              * Embed Version
              * @description Absent: the default version.
@@ -1242,11 +1361,35 @@ export interface components {
              */
             like: string | null;
             /**
+             * Like Record
+             * @description Id of a record: its pictures count as one, by their mean.
+             * @default null
+             */
+            like_record: string | null;
+            /**
              * Image Weight
              * @description Share of the picture when words are given too; 0 is words only, 1 the picture only.
              * @default 0.5
              */
             image_weight: number;
+            /**
+             * Less
+             * @description Words to move away from.
+             * @default []
+             */
+            less: string[];
+            /**
+             * Less Like
+             * @description Pictures to move away from: ids of images of the museum, or of uploaded ones.
+             * @default []
+             */
+            less_like: string[];
+            /**
+             * Less Weight
+             * @description How much what is to be less counts against what is looked for.
+             * @default 0.5
+             */
+            less_weight: number;
             /**
              * Embed Version
              * @description Absent: the default version.
@@ -1322,8 +1465,16 @@ export interface operations {
                 image?: string | null;
                 /** @description Id of an image of the museum. */
                 like?: string | null;
+                /** @description Id of a record: its pictures count as one, by their mean. */
+                like_record?: string | null;
                 /** @description Share of the picture when words are given too; 0 is words only, 1 the picture only. */
                 image_weight?: number;
+                /** @description Words to move away from. */
+                less?: string[];
+                /** @description Pictures to move away from: ids of images of the museum, or of uploaded ones. */
+                less_like?: string[];
+                /** @description How much what is to be less counts against what is looked for. */
+                less_weight?: number;
                 /** @description Absent: the default version. */
                 embed_version?: string | null;
                 limit?: number;
@@ -1411,6 +1562,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SeedResponse"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    facets: {
+        parameters: {
+            query?: {
+                /** @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`. */
+                taxon?: string[];
+                /** @description Id of a dataset. */
+                dataset?: string[];
+                /** @description Institution code. */
+                institution?: string[];
+                /** @description Collection code. */
+                collection?: string[];
+                /** @description ISO code or name of a country. */
+                country?: string[];
+                /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
+                bbox?: string[];
+                /**
+                 * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+                 *     excludes.
+                 */
+                polygon?: string[];
+                /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
+                date?: string[];
+                /** @description Another name of `date`. */
+                year?: string[];
+                /** @description Months 1 to 12, several as `6,7`. */
+                month?: string[];
+                /** @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, … */
+                basis?: string[];
+                /** @description `holotype`, `paratype`, … */
+                type_status?: string[];
+                sex?: string[];
+                life_stage?: string[];
+                /** @description What the image shows: `dorsal`, `ventral`, `label`, … */
+                view?: string[];
+                /** @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, … */
+                licence?: string[];
+                /** @description Contained in name, locality or collector; every one of several must be. */
+                text?: string[];
+                /** @description Catalogue numbers. */
+                catalog?: string[];
+                /** @description Ids of records. */
+                record?: string[];
+                /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
+                missing?: string[];
+                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                atlas?: string[];
+                /** @description `true`: only with coordinates; `false`: only without. */
+                coordinates?: string | null;
+                /** @description Absent: the default version. */
+                embed_version?: string | null;
+                /** @description Absent: the usual twelve. */
+                facet?: ("kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species" | "dataset" | "institution" | "collection" | "country" | "basis" | "type_status" | "sex" | "life_stage" | "view" | "licence" | "coordinates" | "decade")[];
+                /** @description Only values of which a word begins so; accents and capitals do not matter. */
+                prefix?: string;
+                /** @description Values of each facet at most, besides those chosen. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Facets"];
                 };
             };
             /** @description What went wrong */

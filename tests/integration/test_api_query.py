@@ -1,0 +1,92 @@
+"""What a query can be made of, beyond one text or one picture."""
+
+import uuid
+
+import httpx
+import numpy as np
+import pytest
+
+from core import vectors, versions
+from core.db.engine import create_engine
+from tests.api import Museum, named, problem
+
+pytest_plugins = ("tests.api_fixtures",)
+SEARCH = "/api/v1/search"
+
+
+async def scores(client: httpx.AsyncClient, **params: object) -> dict[uuid.UUID, float]:
+    answer = await client.get(SEARCH, params={"limit": 100, **params})
+    assert answer.status_code == 200, answer.text
+    return {uuid.UUID(hit["image"]["id"]): hit["score"] for hit in answer.json()["hits"]}
+
+
+async def stored(museum: Museum, name: str = "tiny") -> dict[uuid.UUID, np.ndarray]:
+    """Every vector of a version, read past the API."""
+    engine = create_engine(museum.url)
+    async with engine.connect() as conn:
+        version = await versions.get(conn, name)
+        made = {
+            key: (await vectors.stored_vector(conn, version, key)).values for key in museum.pictures
+        }
+    await engine.dispose()
+    return made
+
+
+def expected(query: np.ndarray, kept: dict[uuid.UUID, np.ndarray]) -> dict[uuid.UUID, float]:
+    asked = query / np.linalg.norm(query)
+    return {key: float(row @ asked) for key, row in kept.items() if key != named("image 9")}
+
+
+async def test_less_like_moves_away(client, museum):
+    kept = await stored(museum)
+    one, two, three = (kept[named(f"image {n}")] for n in (1, 2, 4))
+    away = (two + three) / np.linalg.norm(two + three)
+    less = [str(named("image 2")), str(named("image 4"))]
+    found = await scores(client, like=named("image 1"), less_like=less, less_weight=0.3)
+    assert found == pytest.approx(expected(one - 0.3 * away, kept), abs=2e-3)
+    plain = await scores(client, like=named("image 1"))
+    nothing = await scores(client, like=named("image 1"), less_like=less, less_weight=0)
+    assert nothing == pytest.approx(plain, abs=1e-6)
+    assert found[named("image 2")] < plain[named("image 2")]
+
+
+async def test_words_and_uploads_can_be_less(client, museum):
+    files = {"image": ("mine.jpg", museum.pictures[named("image 2")])}
+    upload = (await client.post("/api/v1/uploads", files=files)).json()["id"]
+    kept = await stored(museum)
+    by_upload = await scores(client, like=named("image 1"), less_like=upload)
+    wanted = expected(kept[named("image 1")] - 0.5 * kept[named("image 2")], kept)
+    assert by_upload == pytest.approx(wanted, abs=0.03)  # it went through JPEG once more
+    red, blue = [await scores(client, q=q) for q in ("red wings", "blue wings")]
+    apart = await scores(client, q="red wings", less="blue wings")
+    moved = {key: red[key] - 0.5 * blue[key] for key in red}
+    ratio = [apart[key] / moved[key] for key in moved if abs(moved[key]) > 0.01]
+    assert ratio == pytest.approx([ratio[0]] * len(ratio), rel=0.1)
+    answer = await client.post(SEARCH, data={"q": "red", "less": ["blue", "green"]})
+    assert answer.json()["query"]["less"] == ["blue", "green"]
+
+
+async def test_like_a_record_is_like_the_mean_of_its_pictures(client, museum):
+    kept = await stored(museum)
+    mean = kept[named("image 0")] + kept[named("image 11")]
+    found = await scores(client, like_record=named("record 0"))
+    assert found == pytest.approx(expected(mean, kept), abs=2e-3)
+    withdrawn = await client.get(SEARCH, params={"like_record": str(named("record 9"))})
+    assert "has no picture" in problem(withdrawn, 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "said"),
+    [
+        ({"less": "blue"}, 400, "Say what to look for"),
+        ({"q": "a", "less_like": "7"}, 400, "less_like"),
+        ({"q": "a", "less_like": str(named("nothing"))}, 404, "has no vector"),
+        ({"q": "a", "less_like": "0" * 64}, 404, "no longer kept"),
+        ({"q": "a", "less": "a", "less_weight": 1}, 400, "cancel out"),
+        ({"q": "a", "less": ["b"] * 21}, 400, "less"),
+        ({"q": "a", "less_weight": 1.1}, 400, "less_weight"),
+    ],
+)
+async def test_what_cannot_be_less_is_said(client, params, status, said):
+    slug = {400: "bad-request", 404: "not-found"}[status]
+    assert said in problem(await client.get(SEARCH, params=params), status, slug)
