@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.db import atlas
 from core.db.partitions import create_partition, drop_partition
 from core.db.tables import VERSION_STATES, embed_version, embedding, image
 from core.encoders.base import EncoderSpec
@@ -149,8 +150,9 @@ async def set_index(
 
 
 async def retire(conn: AsyncConnection, name: str) -> Version:
-    """Delete the vectors of `name` for good; its name stays taken. Refused for the default."""
+    """Delete vectors and atlas of `name` for good; its name stays taken. Not of the default."""
     retired = await set_state(conn, name, "retired")
+    await atlas.forget(conn, retired.id)
     await drop_partition(conn, retired.id)
     return await set_index(conn, retired, "exact", {})
 

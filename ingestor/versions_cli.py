@@ -1,4 +1,4 @@
-"""Command line for embed versions: list, show, default, index, verify, retire."""
+"""Command line for embed versions: list, show, default, index, verify, project, retire."""
 
 import asyncio
 import json
@@ -7,10 +7,12 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core import settings, versions
+from core.atlas.layout import Parameters
 from core.db.embedded import open_database
 from core.db.engine import create_engine, translate_errors
 from core.db.migrate import migrate
@@ -19,6 +21,7 @@ from core.errors import BioCosmosError
 from core.planner import TARGET
 from core.versions import Version, VersionCoverage
 from ingestor.index import Kind, build_index, verify
+from ingestor.project import project
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -116,6 +119,33 @@ def verify_index(
         for effort, at_10, at_50 in steps:
             table.add_row(kind, str(effort), f"{at_10:.3f}", f"{at_50:.3f}")
     OUT.print(table)
+
+
+@app.command("project")
+def project_version(
+    name: Name,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make it anew")] = False,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed; another one makes the map anew")
+    ] = None,
+) -> None:
+    """Make the atlas of a version, or add to it what is new."""
+    parameters = None if seed is None else Parameters(seed=seed)
+    with Progress(console=ERR, transient=True) as bar:
+        shown = bar.add_task("Reading", total=1.0)
+
+        def tell(what: str, share: float) -> None:
+            bar.update(shown, description=what, completed=share)
+
+        report = run(
+            lambda engine: project(engine, name, parameters=parameters, fresh=fresh, progress=tell)
+        )
+    made = f"made of {report.fitted:,}, " if report.fitted else ""
+    OUT.print(
+        f"{name}: {report.images:,} images on the atlas, {made}{report.placed:,} placed among them"
+        f" ({report.method})",
+        soft_wrap=True,
+    )
 
 
 @app.command()

@@ -39,6 +39,7 @@ def build_sample(home: Path) -> None:
     run(home, "core.sample", "--out", home / "sample")
     run(home, "ingestor.cli", "dwca", home / "sample" / "archive.zip")
     run(home, "ingestor.embed_cli", f"--model={TINY}", "--embed_version=specimen-tiny")
+    run(home, "ingestor.versions_cli", "project", "specimen-tiny")
 
 
 def build_real(home: Path) -> None:
