@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from backend import health, problems
 from backend.deps import Services
+from backend.facets import routes as facets
 from backend.images import routes as images
 from backend.metrics import Metrics
 from backend.middleware import Edge
@@ -50,7 +51,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     )
     app.state.metrics = Metrics()
     problems.install(app)
-    for feature in (search, records, images, uploads, version_routes, summary, health):
+    for feature in (search, facets, records, images, uploads, version_routes, summary, health):
         app.include_router(feature.router)
     app.router.default = WebPage()
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)

@@ -3,13 +3,14 @@
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.timing import Timing
+from core.counting import Counting
 from core.db.engine import translate_errors
 from core.encoders.registry import EncoderRegistry
 from core.errors import Forbidden
@@ -31,6 +32,8 @@ class Services:
     store: Store
     memory: MemoryEngine | None = None
     """Holds vectors in this process, where the settings give it room."""
+    counting: Counting = field(default_factory=Counting)
+    """What every image shows, for counting."""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

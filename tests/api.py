@@ -16,6 +16,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import images, vectors, versions
+from core.db import facts
 from core.db.tables import dataset, image, record, record_image
 from core.encoders import openclip
 from core.settings import Settings
@@ -145,6 +146,7 @@ async def fill(conn: AsyncConnection, made: Museum, model: Path) -> None:
         [{"record_id": named(r), "image_id": named(i), "position": n}
          for n, (r, i) in enumerate(links)],
     )  # fmt: skip
+    await facts.refresh(conn, [row["id"] for row in rows + pending])  # type: ignore[misc]
     for seed, name in enumerate(("tiny", "other")):
         await _embed(conn, made, name, tiny_model.save(model / name, seed=seed))
     spec = openclip.load(str(model / "other")).spec

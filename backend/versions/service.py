@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.versions.schemas import Version, VersionRef, Versions
 from core import versions
+from core.errors import VersionNotReady
 
 
 def ref(version: versions.Version) -> VersionRef:
@@ -38,6 +39,19 @@ async def everything(conn: AsyncConnection) -> Versions:
         for covered in await versions.list_all(conn)
     ]
     return Versions(versions=listed)
+
+
+async def searchable(conn: AsyncConnection, name: str | None) -> versions.Version:
+    """The version called `name`, or the default; VersionNotReady says what to do about it."""
+    version = await versions.get(conn, name or None)
+    if version.state == "ready":
+        return version
+    if version.state == "retired":
+        raise VersionNotReady(f"Embed version {version.embed_version!r} is retired; choose another")
+    raise VersionNotReady(
+        f"Embed version {version.embed_version!r} is still being built;"
+        " it can be searched when bin/ingest_embed has finished"
+    )
 
 
 async def make_default(conn: AsyncConnection, name: str) -> Versions:

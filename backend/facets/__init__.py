@@ -1,0 +1,1 @@
+"""Counts by facet, year, month and place, under filters."""

@@ -1,0 +1,111 @@
+"""What every image of a version shows, as arrays: counting 100,000 images takes milliseconds.
+
+Built from the facts beside the vectors (core/db/census.py) by core/counting.py; never changed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+"""Which images, bool [n]."""
+Keys = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """The facts of one kind, such as all countries: `values[codes[k]]` holds of image `rows[k]`."""
+
+    values: Sequence[str]
+    """Spelt as first seen."""
+    rows: NDArray[np.int32]
+    """Rising; an image may have several values."""
+    codes: NDArray[np.int32]
+
+    @cached_property
+    def code(self) -> Mapping[str, int]:
+        """Code by the value in small letters."""
+        return {value.lower(): code for code, value in enumerate(self.values)}
+
+    @cached_property
+    def _first(self) -> NDArray[np.int32]:
+        """Every image that has a value, once."""
+        return np.unique(self.rows)
+
+    def counts(self, among: Mask) -> NDArray[np.int64]:
+        """Images of `among` per value, int64 [values]."""
+        return np.bincount(self.codes[among[self.rows]], minlength=len(self.values))
+
+    def having(self, among: Mask) -> int:
+        """How many of `among` have any value."""
+        return int(np.count_nonzero(among[self._first]))
+
+    def any(self, size: int) -> Mask:
+        """Which of `size` images have a value."""
+        found = np.zeros(size, np.bool_)
+        found[self._first] = True
+        return found
+
+    def holds(self, value: str, size: int) -> Mask:
+        """Which of `size` images have `value`, whatever its capitals."""
+        found = np.zeros(size, np.bool_)
+        code = self.code.get(value.lower())
+        if code is not None:
+            found[self.rows[self.codes == code]] = True
+        return found
+
+
+NOTHING = Kind((), np.empty(0, np.int32), np.empty(0, np.int32))
+
+
+@dataclass(frozen=True, eq=False)
+class Census:
+    """All images of a version in the order of their ids."""
+
+    ids: NDArray[np.void]
+    """V16 [n]."""
+    kinds: Mapping[str, Kind]
+    """By the names of facts, with `decade` and `coordinates`."""
+    latitude: NDArray[np.float64]
+    """Degrees, NaN where unknown; [n], as all below."""
+    longitude: NDArray[np.float64]
+    start: NDArray[np.int32]
+    """Years of the first and last day that are possible; 0 where undated."""
+    end: NDArray[np.int32]
+    months: NDArray[np.int16]
+    """A bit for each month that is possible, January the lowest; 0 where undated."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def kind(self, name: str) -> Kind:
+        """The facts of a kind; none where nothing says any."""
+        return self.kinds.get(name, NOTHING)
+
+    @cached_property
+    def _sorted(self) -> tuple[Keys, NDArray[np.int64]]:
+        keys = _keys(self.ids)
+        order = np.argsort(keys)
+        return keys[order], order
+
+    def among(self, ids: bytes) -> Mask:
+        """Those of `ids`, 16 bytes each, that are here.
+
+        Told apart by 64 bits: two of a million share them with a chance of 3 in 100 million.
+        """
+        found = np.zeros(len(self), np.bool_)
+        keys, order = self._sorted
+        wanted = _keys(np.frombuffer(ids, "V16"))
+        at = np.searchsorted(keys, wanted)
+        at[at == len(keys)] = 0
+        if len(keys):
+            found[order[at[keys[at] == wanted]]] = True
+        return found
+
+
+def _keys(ids: NDArray[np.void]) -> Keys:
+    halves = np.ascontiguousarray(ids).view(np.uint64).reshape(-1, 2)
+    return halves[:, 0] ^ (halves[:, 1] * np.uint64(0x9E3779B97F4A7C15))
