@@ -2,7 +2,7 @@
 
 Of the records of a specimen one is shown; the others name it in `specimen_id`. All of them are
 linked to all its images (`record_image.merged` where the source did not say so), so that whatever
-one source says finds them; of images with the same bytes the others name the first in `same_as`.
+one source says finds them. Of images that are one the others name what is shown in `same_as`.
 All this follows from what is published, and is undone by the same call when that changes.
 """
 
@@ -63,15 +63,16 @@ _LOAD = text(
     " FROM record WHERE id = ANY(:ids) ORDER BY id"
 )
 _LINKS = text(
-    "SELECT ri.record_id, ri.image_id, ri.position, ri.merged, i.same_as,"
+    "SELECT ri.record_id, ri.image_id, ri.position, ri.merged, i.identifier, i.state,"
     " CASE i.state WHEN 'ok' THEN i.sha256 END AS sha256,"
     " (SELECT count(*) FROM record_image o WHERE o.image_id = i.id AND NOT o.merged) AS owners"
     " FROM record_image ri JOIN image i ON i.id = ri.image_id WHERE ri.record_id = ANY(:ids)"
     " ORDER BY ri.record_id, ri.merged, ri.position, ri.image_id"
 )
-_CONCERNED = text(  # others have the same bytes, or these had others before
+_CONCERNED = text(  # others have the same bytes or are the same, or these had others before
     "SELECT EXISTS (SELECT FROM image WHERE sha256 = ANY(:pictures) AND id <> ALL(:ids)"
-    " OR id = ANY(:ids) AND sha256 <> ALL(:pictures))"
+    " OR id = ANY(:ids) AND (sha256 <> ALL(:pictures) OR same_as IS NOT NULL)"
+    " OR same_as = ANY(:ids))"
 )
 _NEXT = text(
     "SELECT id, occurrence_id, institution_code, collection_code, catalog_number FROM record"

@@ -81,17 +81,29 @@ def _candidate(row: _Row, links: Sequence[_Row]) -> Candidate:
 
 
 def _same(members: Sequence[UUID], links: Links) -> dict[UUID, UUID | None]:
-    """Of the images of a specimen with the same bytes: the first that is shown instead of each.
+    """Of a specimen's images that are one: what is shown instead of each of the others.
 
-    One that shows other records too stays.
+    They have the same bytes, or are the same link in whatever size a portal offers it. One that we
+    have is shown before one that we lack; one that shows other records too stays.
     """
+    published = [link for own in members for link in links[own] if not link.merged]
     first: dict[str, UUID] = {}
     folded: dict[UUID, UUID | None] = {}
-    for link in (link for own in members for link in links[own] if not link.merged):
-        instead = first.setdefault(link.sha256, link.image_id) if link.sha256 else link.image_id
-        if instead != link.image_id and link.owners == 1:
+    for link in sorted(published, key=lambda link: link.state != "ok"):
+        marks = [mark for mark in (link.sha256, _address(link.identifier)) if mark]
+        instead = next((first[mark] for mark in marks if mark in first), link.image_id)
+        if link.owners > 1:
+            instead = link.image_id
+        first = dict.fromkeys(marks, instead) | first
+        if instead != link.image_id:
             folded[link.image_id] = instead
     return folded
+
+
+def _address(identifier: str) -> str | None:
+    """Return a web address as it compares; paths mean something else in every source."""
+    scheme, colon, rest = identifier.partition("://")
+    return rest if colon and scheme.lower() in ("http", "https") else None
 
 
 def _added(

@@ -1,0 +1,217 @@
+"""The same museum from several sources: every specimen shown once, every source kept."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from core.db.engine import create_engine
+from core.sample import draw_museum
+from core.sample.archive import write_archive
+from core.sample.server import SampleServer
+from core.settings import Settings
+from ingestor.manners import Manners
+from ingestor.merging import merge_all, unmerge_all
+from ingestor.pictures import fetch_images
+from ingestor.run import ingest
+from ingestor.sources.dwca import DwcaSource
+from ingestor.sources.gbif import open_gbif
+from ingestor.sources.gbif_query import make_query
+from ingestor.sources.idigbio import open_idigbio, parse_rq
+from ingestor.sources.portal import Portal
+from tests.integration.ingested import everything, value
+from tests.unit.ingestor.archives import MULTIMEDIA, field, table, tsv, write
+
+BRISK = Manners(base=0.01, probe_first=0.1, probe_longest=0.2, placeholder=0.05)
+SHOWN = "SELECT id FROM record WHERE specimen_id IS NULL AND withdrawn_at IS NULL"
+ALL = '{"kingdom":["animalia","plantae"]}'
+STATE = {
+    "specimens": "SELECT id, specimen_id FROM record ORDER BY id",
+    "images": "SELECT id, same_as FROM image ORDER BY id",
+    "links": "SELECT record_id, image_id, position, merged FROM record_image ORDER BY 1, 2",
+}
+
+
+@pytest.fixture(scope="module")
+def museum():
+    return draw_museum(seed=5, size="tiny")
+
+
+@pytest.fixture
+async def server(museum):
+    async with SampleServer(museum) as running:
+        yield running
+
+
+@pytest.fixture
+async def portal():
+    async with Portal(Settings(contact="me@example.org"), rate=1000) as made:
+        yield made
+
+
+async def from_archive(engine, server, tmp_path):
+    path = write_archive(server.museum, tmp_path / "museum.zip", server.url)
+    with DwcaSource(path, tmp_path / "unpacked") as source:
+        return await ingest(engine, source)
+
+
+async def from_gbif(engine, server, portal):
+    query = await make_query(portal, server.url, taxa=("Animalia", "Plantae"))
+    return await ingest(engine, await open_gbif(portal, server.url, query))
+
+
+async def from_idigbio(engine, server, portal):
+    return await ingest(engine, await open_idigbio(portal, server.url, server.url, parse_rq(ALL)))
+
+
+async def state(engine):
+    async with engine.connect() as connection:
+        return {
+            name: [tuple(row) for row in await connection.execute(text(query))]
+            for name, query in STATE.items()
+        }
+
+
+@pytest.mark.slow
+async def test_three_sources_make_one_museum(engine, settings, server, portal, museum, tmp_path):
+    await from_idigbio(engine, server, portal)
+    alone = await value(engine, f"SELECT count(*) FROM ({SHOWN}) AS shown")
+    await from_gbif(engine, server, portal)
+    await from_archive(engine, server, tmp_path)
+    # the archive knows all records, and its own come first
+    assert alone < await value(engine, f"SELECT count(*) FROM ({SHOWN}) AS shown")
+    assert await value(engine, f"SELECT count(*) FROM ({SHOWN}) AS shown") == len(museum.records)
+    shown = f"SELECT count(*) FROM record WHERE id IN ({SHOWN}) AND source <> 'dwca'"
+    assert await value(engine, shown) == 0
+    wrong = (
+        "SELECT count(*) FROM record r JOIN record s ON s.id = r.specimen_id"
+        " WHERE lower(r.occurrence_id) <> lower(s.occurrence_id)"
+    )
+    assert await value(engine, wrong) == 0
+    # a specimen's images, once each, in whatever size the portals have them
+    once = (
+        "SELECT count(*) FROM image i JOIN record_image ri ON ri.image_id = i.id"
+        f" WHERE same_as IS NULL AND record_id IN ({SHOWN})"
+    )
+    stills = {(m.record, m.file) for m in museum.media if m.type == "StillImage"}
+    assert await value(engine, once) == len(stills)
+    await fetch_images(engine, settings, rate=1000.0, limit=40, manners=BRISK)
+    assert await value(engine, once) == len(stills)
+
+
+async def test_the_order_of_the_sources_makes_no_difference_and_again_changes_nothing(
+    engine, make_database, server, portal, tmp_path
+):
+    await from_archive(engine, server, tmp_path)
+    await asyncio.gather(from_gbif(engine, server, portal), from_idigbio(engine, server, portal))
+    one = await state(engine)
+    with make_database() as url:
+        other = create_engine(url)
+        await from_idigbio(other, server, portal)
+        await from_gbif(other, server, portal)
+        await from_archive(other, server, tmp_path)
+        found = await state(other)
+        await other.dispose()
+    assert found == one
+    before = await everything(engine)
+    await from_gbif(engine, server, portal)
+    assert await merge_all(engine) == 0
+    assert await state(engine) == one
+    assert await everything(engine) == before
+
+
+async def test_an_older_database_is_merged_by_a_command_and_apart_again(engine, server, portal):
+    await from_gbif(engine, server, portal)
+    apart = await state(engine)
+    await from_idigbio(engine, server, portal)
+    merged = await state(engine)
+    count = await value(engine, "SELECT count(*) FROM record WHERE specimen_id IS NOT NULL")
+    assert count > 50
+    assert await unmerge_all(engine) == count
+    assert await value(engine, "SELECT count(*) FROM record_image WHERE merged") == 0
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE record SET occurrence_key = NULL, catalog_key = NULL")
+        )
+    assert await merge_all(engine) == count
+    assert await state(engine) == merged
+    assert await state(engine) != apart
+
+
+def records(path, rows, media=()):
+    """An archive of (occurrenceID, institutionCode, catalogNumber, family), and (id, link)."""
+    names = ["occurrenceID", "institutionCode", "catalogNumber", "family", "scientificName"]
+    lines = [(*row, "Papilio machaon") for row in rows]
+    return write(
+        path,
+        {"o.txt": tsv(names, *lines), "m.txt": tsv(("id", "identifier"), *media)},
+        table("core", "o.txt", names),
+        table("extension", "m.txt", field("identifier", 1), row_type=MULTIMEDIA),
+    )
+
+
+async def bring(engine, path, tmp_path):
+    with DwcaSource(path, tmp_path / "unpacked") as source:
+        return await ingest(engine, source)
+
+
+async def shown_by(engine):
+    """The number of every current record that is shown instead of another, by its own."""
+    query = (
+        "SELECT r.catalog_number, s.dataset_id = r.dataset_id, s.catalog_number FROM record r"
+        " JOIN record s ON s.id = r.specimen_id"
+    )
+    async with engine.connect() as connection:
+        return sorted(row[0] for row in await connection.execute(text(query)))
+
+
+async def test_what_changes_is_told_apart_again(engine, tmp_path):
+    first, second = tmp_path / "a.zip", tmp_path / "b.zip"
+    own = [("urn:m:000001", "M", "M 1", "Papilionidae"), ("urn:m:000002", "M", "M 2", "Pieridae")]
+    records(first, own)
+    records(second, [("a", "M", "1", "Papilionidae"), ("b", "M", "2", "Papilionidae")])
+    await bring(engine, first, tmp_path)
+    await bring(engine, second, tmp_path)
+    assert len(await shown_by(engine)) == 1  # the families of M 2 differ
+    records(second, [("a", "M", "3", "Papilionidae"), ("b", "M", "2", "Pieridae")])
+    await bring(engine, second, tmp_path)
+    (one,) = await shown_by(engine)
+    assert one.endswith("2")
+    records(second, [("a", "M", "3", "Papilionidae")])
+    await bring(engine, second, tmp_path)  # withdrawn
+    assert await shown_by(engine) == []
+    records(second, [("a", "M", "3", "Papilionidae"), ("b", "M", "2", "Pieridae")])
+    await bring(engine, second, tmp_path)
+    assert len(await shown_by(engine)) == 1
+    records(second, [("b", "M", "2", "Pieridae"), ("c", "M", "M-2", "Pieridae")])
+    await bring(engine, second, tmp_path)  # a number that a dataset uses twice
+    assert await shown_by(engine) == []
+
+
+async def test_pictures_with_the_same_bytes_make_one_specimen_once_they_are_here(
+    engine, settings, server, tmp_path
+):
+    good = [n for n, f in server.museum.files.items() if f.encoding == "jpeg"][:3]
+    for name, archive, prefix in (("x", "a.zip", ""), ("y", "b.zip", "?copy")):
+        media = [
+            (f"{name}{n}", f"{server.url}/images/{file}{prefix}") for n, file in enumerate(good)
+        ]
+        rows = [(f"{name}{n}", "", f"{name}{n}", "Papilionidae") for n in range(3)]
+        await bring(engine, records(tmp_path / archive, rows, media), tmp_path)
+    assert await shown_by(engine) == []
+    await asyncio.gather(
+        fetch_images(engine, settings, rate=500.0), fetch_images(engine, settings, rate=500.0)
+    )
+    assert len(await shown_by(engine)) == 3
+    assert await value(engine, "SELECT count(*) FROM image WHERE same_as IS NOT NULL") == 3
+    assert await value(engine, "SELECT count(*) FROM record_image WHERE merged") == 3
+
+
+async def test_a_picture_that_stands_for_many_joins_nothing(engine, settings, server, tmp_path):
+    name = next(n for n, f in server.museum.files.items() if f.encoding == "jpeg")
+    for archive, mark in (("a.zip", "x"), ("b.zip", "y")):
+        links = [(f"{mark}{n}", f"{server.url}/images/{name}?{mark}{n}") for n in range(3)]
+        rows = [(f"{mark}{n}", "", "", "") for n in range(3)]
+        await bring(engine, records(tmp_path / archive, rows, links), tmp_path)
+    await fetch_images(engine, settings, rate=500.0)
+    assert await shown_by(engine) == []
