@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
 from backend import health, problems
+from backend.atlas import routes as atlas
 from backend.deps import Services
 from backend.facets import routes as facets
 from backend.images import routes as images
@@ -22,6 +23,7 @@ from backend.records import routes as records
 from backend.search import routes as search
 from backend.search.schemas import SearchForm, SearchRequest
 from backend.summary import routes as summary
+from backend.taxa import routes as taxa
 from backend.uploads import routes as uploads
 from backend.versions import routes as version_routes
 from core import versions
@@ -51,7 +53,9 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     )
     app.state.metrics = Metrics()
     problems.install(app)
-    for feature in (search, facets, records, images, uploads, version_routes, summary, health):
+    for feature in (
+        search, facets, taxa, atlas, records, images, uploads, version_routes, summary, health,
+    ):  # fmt: skip
         app.include_router(feature.router)
     app.router.default = WebPage()
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)

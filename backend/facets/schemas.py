@@ -1,6 +1,7 @@
 """Counts under filters as the API shows them."""
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
@@ -69,3 +70,63 @@ class Facets(Shown):
     total: int
     """Images that pass all filters."""
     facets: list[Facet]
+
+
+class YearCount(Shown):
+    """Images of one year."""
+
+    year: int
+    count: int
+
+
+class Timeline(Shown):
+    """Images by year and by month. A year or month counts what surely is of it."""
+
+    embed_version: VersionRef
+    total: int
+    """Images that pass all filters."""
+    years: list[YearCount]
+    """In order, without those of none; included dates are left out while these are counted."""
+    spanning_years: int
+    """Images of several possible years."""
+    undated: int
+    months: list[int]
+    """January to December, in any year; included months are left out while these are counted."""
+    spanning_months: int
+    """Images dated, yet of several possible months."""
+
+
+class MapParams(Counted):
+    """What part of the map, and how finely."""
+
+    window: Annotated[str, Field(max_length=100)] = "-180,-90,180,90"
+    """`west,south,east,north` of the part of the map that is looked at."""
+    cells: Annotated[int, Field(ge=4, le=128)] = 48
+    """Cells from west to east at most."""
+
+
+class MapCell(Shown):
+    """A square of the map."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+    longitude: float
+    """Of the middle of what lies in it, as below."""
+    latitude: float
+    count: int
+    image_id: UUID
+    """One of its images."""
+
+
+class Map(Shown):
+    """Images by place."""
+
+    embed_version: VersionRef
+    total: int
+    """Images that pass all filters."""
+    with_coordinates: int
+    """Those of them that have any."""
+    cells: list[MapCell]
+    """Squares with images in them, fullest first."""

@@ -79,8 +79,9 @@ def _elements(sent: bytes, counts: NDArray[np.int64]) -> NDArray[np.int64]:
     starts = np.cumsum(sizes) - sizes + 5
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     at = np.repeat(starts, counts) + 3 * within + 1
-    found = words[at].astype(np.uint64) << np.uint64(32) | words[at + 1].astype(np.uint64)
-    return found.astype(np.int64)
+    high, low = words[at].astype(np.uint64), words[at + 1].astype(np.uint64)
+    found: NDArray[np.int64] = (high << np.uint64(32) | low).astype(np.int64)
+    return found
 
 
 def _census(parts: Sequence[_Part], meanings: Sequence[Sequence[Any]], size: int) -> Census:

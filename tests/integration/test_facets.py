@@ -11,14 +11,14 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from core import facets, versions
+from core import facets, spread, taxon_tree, versions
 from core.counting import Counting
 from core.db import facts
 from core.db.tables import RANKS
-from core.filters import Choice, Days, Filters, Taxon
+from core.filters import Box, Choice, Days, Filters, Taxon
 from core.vectors import copy_vectors
 from tests.integration.collection import spec, vectors
-from tests.integration.test_filters import Collection, some_filters
+from tests.integration.test_filters import Collection, in_box, in_months, some_filters
 
 COLUMNS = {"institution": "institution_code", "collection": "collection_code",
            "basis": "basis_of_record", "sex": "sex", "life_stage": "life_stage"}  # fmt: skip
@@ -216,3 +216,73 @@ async def test_an_empty_version_counts_nothing(engine: AsyncEngine) -> None:
         for name in facets.FACETS:
             found = await facets.count(name, asked, passing, 5, anything)
             assert sum(each.count for each in found.values) == found.missing == 0
+
+
+async def test_years_months_and_places_are_what_a_plain_count_says(engine: AsyncEngine) -> None:
+    made = Collection(200, seed=31)
+    counting = Counting()
+    async with engine.begin() as conn:
+        version = await fill(conn, made)
+        census, among = await counting.passing(conn, version, Filters(country=Choice((), ("BR",))))
+    rows = [
+        (made.current(own) or [{}])[0] for own in made.passing(Filters(country=Choice((), ("BR",))))
+    ]
+    dated = [row for row in rows if row.get("event_start")]
+    sure = Counter(
+        row["event_start"].year for row in dated if row["event_start"].year == row["event_end"].year
+    )
+    years = spread.years(census, among)
+    assert years == spread.Years(dict(sorted(sure.items())), len(dated) - sure.total(),
+                                 len(rows) - len(dated))  # fmt: skip
+    by_month = [sum(in_months(row, (month,)) for row in dated) for month in range(1, 13)]
+    assert spread.months(census, among) == spread.Months(by_month, len(dated) - sum(by_month))
+    placed = [row for row in rows if row.get("decimal_latitude") is not None]
+    for window, across in ((Box(-180, -90, 180, 90), 8), (Box(170, -20, -160, 60), 4),
+                           (Box(-30, -20, 21, 50), 128)):  # fmt: skip
+        cells = spread.cells(census, among, window, across)
+        inside = [row for row in placed if in_box(row, window)]
+        assert sum(each.count for each in cells) == len(inside)
+        wide = (window.east - window.west) % 360 or 360
+        assert across / 2 < wide / (cells[0].box.east - cells[0].box.west) <= across
+        for cell in cells:
+            own = [row for row in inside if of_cell(row, cell.box)]
+            assert cell.count == len(own)
+            mean = sum(row["decimal_longitude"] for row in own) / len(own)
+            assert abs(cell.longitude - mean) < 1e-9
+            assert UUID(bytes=cell.image) in made.images
+
+
+def of_cell(row: dict[str, Any], box: Box) -> bool:
+    x, y = row["decimal_longitude"], row["decimal_latitude"]
+    right = x < box.east or box.east == x == 180
+    return box.west <= x and right and box.south <= y and (y < box.north or box.north == y == 90)
+
+
+async def test_the_tree_skips_ranks_that_nobody_names(engine: AsyncEngine) -> None:
+    made = Collection(150, seed=13)
+    async with engine.begin() as conn:
+        version = await fill(conn, made)
+        census, among = await Counting().passing(conn, version, Filters())
+
+    def nearest(own: UUID, ranks: tuple[str, ...]) -> set[tuple[str, str]]:
+        """What an image stands under: its highest rank that any of its records names."""
+        for rank in ranks:
+            if names := {row[rank] for row in made.current(own) if row.get(rank)}:
+                return {(rank, name) for name in names}
+        return set()
+
+    for above in (None, ("class", "Insecta"), ("order", "Lepidoptera"), ("species", "Morus alba")):
+        mine = among & census.kind(above[0]).holds(above[1], len(census)) if above else among
+        found, unplaced = taxon_tree.below(census, mine, above and above[0])
+        under = [
+            own
+            for own in made.images
+            if above is None or any(row.get(above[0]) == above[1] for row in made.current(own))
+        ]
+        ranks = RANKS[RANKS.index(above[0]) + 1 :] if above else RANKS
+        wanted = Counter(branch for own in under for branch in nearest(own, ranks))
+        assert {(each.rank, each.name): each.count for each in found} == wanted
+        assert unplaced == sum(not nearest(own, ranks) for own in under)
+    leaves = {each.name: each.parted for each in taxon_tree.below(census, among, "genus")[0]}
+    assert leaves
+    assert not any(leaves.values())

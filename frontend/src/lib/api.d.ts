@@ -70,6 +70,228 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Timeline
+         * @description Images by year and by month.
+         */
+        get: operations["timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Places
+         * @description Images by place: a grid whose cells do not move when the map does.
+         */
+        get: operations["places"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/taxa/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Taxon Tree
+         * @description The taxa right below one, with how many images show each.
+         */
+        get: operations["taxon_tree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/atlas/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Atlas
+         * @description How the map of an embed version was made, and how many points it has.
+         */
+        get: operations["atlas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/atlas/{version}/points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Atlas Points
+         * @description All points by number: x of each, then y of each, as little-endian uint16.
+         *
+         *     0 to 65534 stand for the bounds of the map; 65535 for an image that is not shown.
+         */
+        get: operations["atlas_points"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/atlas/{version}/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Atlas Labels
+         * @description Names of taxa where they prevail, for three levels of zoom.
+         */
+        get: operations["atlas_labels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/atlas/{version}/colours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Atlas Colours
+         * @description What each point is coloured by: the commonest values, other values, or none.
+         */
+        get: operations["atlas_colours"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/atlas/{version}/mask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Atlas Mask
+         * @description Which points pass the filters.
+         */
+        get: operations["atlas_mask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/atlas/{version}/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Atlas Images
+         * @description What the points of these numbers show.
+         */
+        get: operations["atlas_images"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/atlas/{version}/positions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Atlas Positions
+         * @description Where these images lie.
+         */
+        get: operations["atlas_positions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/atlas/{version}/density": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Atlas Density
+         * @description A picture of how many images lie where, for pages that cannot draw points.
+         */
+        get: operations["atlas_density"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/{id}": {
         parameters: {
             query?: never;
@@ -294,6 +516,63 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Atlas
+         * @description How the map of a version was made. Near points look alike to the model; axes and long
+         *     distances mean nothing.
+         */
+        Atlas: {
+            embed_version: components["schemas"]["VersionRef"];
+            /** Method */
+            method: string;
+            /**
+             * Params
+             * @description All that is needed to make it again, the seed among it.
+             */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * Fitted
+             * @description Images that the map was made of.
+             */
+            fitted: number;
+            /**
+             * Placed
+             * @description Images put among them, at the mean of their nearest neighbours.
+             */
+            placed: number;
+            /**
+             * Waiting
+             * @description Images with a vector that are not on the map yet.
+             */
+            waiting: number;
+            /**
+             * Size
+             * @description Numbers of points, from 0; those of images that are not shown included.
+             */
+            size: number;
+            /**
+             * Revision
+             * @description Changes with the points; answers about numbers of another revision do not fit.
+             */
+            revision: string;
+            /**
+             * Bounds
+             * @description Left, bottom, right, top: what 0 and 65534 stand for in the points.
+             */
+            bounds: number[];
+            /**
+             * Fitted At
+             * Format: date-time
+             */
+            fitted_at: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
         /** Body_seed_search */
         Body_seed_search: {
             /** Search Param */
@@ -305,6 +584,45 @@ export interface components {
         Body_upload: {
             /** Image */
             image: string;
+        };
+        /**
+         * Colours
+         * @description What each point is coloured by.
+         */
+        Colours: {
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species" | "dataset" | "institution" | "collection" | "country" | "decade" | "basis" | "sex" | "life_stage" | "view" | "licence";
+            /**
+             * Key
+             * @description The filter that takes the values.
+             */
+            key: string;
+            /** Revision */
+            revision: string;
+            /**
+             * Values
+             * @description The most common, commonest first; decades in order.
+             */
+            values: components["schemas"]["Legend"][];
+            /**
+             * Others
+             * @description Points of further values.
+             */
+            others: number;
+            /**
+             * Missing
+             * @description Points that say nothing of it.
+             */
+            missing: number;
+            /**
+             * Codes
+             * @description A byte for each number, in base64: its place among `values`; their count stands for another
+             *     value, and one more for none.
+             */
+            codes: string;
         };
         /**
          * DatasetDetail
@@ -425,6 +743,24 @@ export interface components {
             facets: components["schemas"]["Facet"][];
         };
         /**
+         * Group
+         * @description What a hit is the best of.
+         */
+        Group: {
+            /**
+             * Key
+             * @description Null: the record does not say.
+             */
+            key: string | null;
+            /** Label */
+            label: string;
+            /**
+             * Size
+             * @description Images of the group that pass the filters; null where several versions answered.
+             */
+            size: number | null;
+        };
+        /**
          * Health
          * @description That the server answers.
          */
@@ -448,9 +784,23 @@ export interface components {
             rank: number;
             /**
              * Score
-             * @description Cosine similarity of query and image in [-1, 1]; not a probability.
+             * @description Cosine similarity of query and image in [-1, 1]; not a probability. Where several versions
+             *     answered the sum of 1 / (60 + rank).
              */
             score: number;
+            /**
+             * Ranks
+             * @description Rank in each of several versions; one that is missing has it further down.
+             */
+            ranks: {
+                [key: string]: number;
+            } | null;
+            group: components["schemas"]["Group"] | null;
+            /**
+             * Folded
+             * @description Near-duplicates of the image that score less.
+             */
+            folded: string[];
             image: components["schemas"]["Image"];
             /** @description The first record, by id, that the image shows. */
             record: components["schemas"]["RecordSummary"] | null;
@@ -512,6 +862,56 @@ export interface components {
             text: string;
         };
         /**
+         * Label
+         * @description A name where one taxon prevails.
+         */
+        Label: {
+            /** Rank */
+            rank: string;
+            /** Name */
+            name: string;
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+            /**
+             * Count
+             * @description Images of the taxon there.
+             */
+            count: number;
+            /**
+             * Box
+             * @description Left, bottom, right, top of the region.
+             */
+            box: number[];
+        };
+        /**
+         * Labels
+         * @description Names by zoom: of high ranks first, the largest region first.
+         */
+        Labels: {
+            /** Levels */
+            levels: components["schemas"]["Label"][][];
+        };
+        /**
+         * Legend
+         * @description One colour.
+         */
+        Legend: {
+            /**
+             * Value
+             * @description As the filter takes it.
+             */
+            value: string;
+            /** Label */
+            label: string;
+            /**
+             * Count
+             * @description Points that are shown in it.
+             */
+            count: number;
+        };
+        /**
          * Licence
          * @description A licence code with its version as published, and what to call it.
          */
@@ -522,6 +922,57 @@ export interface components {
             label: string;
             /** Url */
             url: string | null;
+        };
+        /**
+         * Map
+         * @description Images by place.
+         */
+        Map: {
+            embed_version: components["schemas"]["VersionRef"];
+            /**
+             * Total
+             * @description Images that pass all filters.
+             */
+            total: number;
+            /**
+             * With Coordinates
+             * @description Those of them that have any.
+             */
+            with_coordinates: number;
+            /**
+             * Cells
+             * @description Squares with images in them, fullest first.
+             */
+            cells: components["schemas"]["MapCell"][];
+        };
+        /**
+         * MapCell
+         * @description A square of the map.
+         */
+        MapCell: {
+            /** West */
+            west: number;
+            /** South */
+            south: number;
+            /** East */
+            east: number;
+            /** North */
+            north: number;
+            /**
+             * Longitude
+             * @description Of the middle of what lies in it, as below.
+             */
+            longitude: number;
+            /** Latitude */
+            latitude: number;
+            /** Count */
+            count: number;
+            /**
+             * Image Id
+             * Format: uuid
+             * @description One of its images.
+             */
+            image_id: string;
         };
         /**
          * Milliseconds
@@ -538,6 +989,68 @@ export interface components {
             rows: number;
             /** Total */
             total: number;
+        };
+        /**
+         * Passing
+         * @description Which points pass filters.
+         */
+        Passing: {
+            /** Revision */
+            revision: string;
+            /** Count */
+            count: number;
+            /**
+             * Mask
+             * @description A bit for each number, the first in the lowest bit of the first byte, in base64.
+             */
+            mask: string;
+        };
+        /**
+         * Point
+         * @description One image on the map.
+         */
+        Point: {
+            /** Number */
+            number: number;
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+            image: components["schemas"]["Image"];
+            record: components["schemas"]["RecordSummary"] | null;
+        };
+        /**
+         * Points
+         * @description Images on the map, in the order asked for; those that may not be shown are left out.
+         */
+        Points: {
+            /** Points */
+            points: components["schemas"]["Point"][];
+        };
+        /**
+         * Position
+         * @description Where an image lies.
+         */
+        Position: {
+            /**
+             * Image Id
+             * Format: uuid
+             */
+            image_id: string;
+            /** Number */
+            number: number;
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+        };
+        /**
+         * Positions
+         * @description Where images lie, in the order asked for; those that are not on the map are left out.
+         */
+        Positions: {
+            /** Positions */
+            positions: components["schemas"]["Position"][];
         };
         /**
          * QueryEcho
@@ -563,8 +1076,18 @@ export interface components {
             less_like: string[];
             /** Less Weight */
             less_weight: number;
+            /** Fuse */
+            fuse: string[];
             /** Limit */
             limit: number;
+            /** Group By */
+            group_by: ("record" | "species" | "genus" | "family" | "order" | "institution" | "collection" | "country" | "decade") | null;
+            /** Per Group */
+            per_group: number;
+            /** Fold */
+            fold: boolean;
+            /** Min Score */
+            min_score: number | null;
             /**
              * Filters
              * @description The conditions as understood: keys and values as they would stand in the address.
@@ -768,7 +1291,13 @@ export interface components {
          */
         SearchResponse: {
             query: components["schemas"]["QueryEcho"];
+            /** @description The first, where several answered. */
             embed_version: components["schemas"]["VersionRef"];
+            /**
+             * Embed Versions
+             * @description All of them, where several answered.
+             */
+            embed_versions: components["schemas"]["VersionRef"][] | null;
             /**
              * Total
              * @description Images that could have been found in this version: all that pass the filters. An estimate
@@ -777,6 +1306,11 @@ export interface components {
             total: number;
             /** Hits */
             hits: components["schemas"]["Hit"][];
+            /**
+             * Next Cursor
+             * @description Gives the next page; null: there is none.
+             */
+            next_cursor: string | null;
             /**
              * Path
              * @description How the nearest were found; all but exact may miss some.
@@ -883,6 +1417,85 @@ export interface components {
             examples: components["schemas"]["Example"][];
         };
         /**
+         * TaxonBranch
+         * @description A taxon of the tree.
+         */
+        TaxonBranch: {
+            /** Rank */
+            rank: string;
+            /** Name */
+            name: string;
+            /**
+             * Value
+             * @description As the filter `taxon` takes it, and `under`.
+             */
+            value: string;
+            /** Count */
+            count: number;
+            /** Has Children */
+            has_children: boolean;
+            /**
+             * State
+             * @description Whether the filters include or exclude it.
+             */
+            state: ("include" | "exclude") | null;
+        };
+        /**
+         * TaxonTree
+         * @description The taxa right below one, most common first.
+         */
+        TaxonTree: {
+            embed_version: components["schemas"]["VersionRef"];
+            /** Under */
+            under: string | null;
+            /**
+             * Total
+             * @description Images of the taxon that pass the filters; included taxa are left out of these.
+             */
+            total: number;
+            /**
+             * Unplaced
+             * @description Images of it that say nothing of what is below.
+             */
+            unplaced: number;
+            /** Children */
+            children: components["schemas"]["TaxonBranch"][];
+        };
+        /**
+         * Timeline
+         * @description Images by year and by month. A year or month counts what surely is of it.
+         */
+        Timeline: {
+            embed_version: components["schemas"]["VersionRef"];
+            /**
+             * Total
+             * @description Images that pass all filters.
+             */
+            total: number;
+            /**
+             * Years
+             * @description In order, without those of none; included dates are left out while these are counted.
+             */
+            years: components["schemas"]["YearCount"][];
+            /**
+             * Spanning Years
+             * @description Images of several possible years.
+             */
+            spanning_years: number;
+            /** Undated */
+            undated: number;
+            /**
+             * Months
+             * @description January to December, in any year; included months are left out while these are counted.
+             */
+            months: number[];
+            /**
+             * Spanning Months
+             * @description Images dated, yet of several possible months.
+             */
+            spanning_months: number;
+        };
+        /**
          * Upload
          * @description What to search with later: pass `id` as `image`.
          */
@@ -971,6 +1584,16 @@ export interface components {
         Versions: {
             /** Versions */
             versions: components["schemas"]["Version"][];
+        };
+        /**
+         * YearCount
+         * @description Images of one year.
+         */
+        YearCount: {
+            /** Year */
+            year: number;
+            /** Count */
+            count: number;
         };
         /**
          * Problem
@@ -1189,10 +1812,47 @@ export interface components {
              */
             embed_version: string | null;
             /**
+             * Fuse
+             * @description Two to four embed versions that answer together, by the ranks they give.
+             * @default []
+             */
+            fuse: string[];
+            /**
              * Limit
+             * @description Hits, or groups, on a page.
              * @default 30
              */
             limit: number;
+            /**
+             * Cursor
+             * @description `next_cursor` of the page before.
+             * @default null
+             */
+            cursor: string | null;
+            /**
+             * Group By
+             * @description Only the best of each record, species, …: of the first record an image shows.
+             * @default null
+             */
+            group_by: ("record" | "species" | "genus" | "family" | "order" | "institution" | "collection" | "country" | "decade") | null;
+            /**
+             * Per Group
+             * @description Images of each group.
+             * @default 1
+             */
+            per_group: number;
+            /**
+             * Fold
+             * @description Near-duplicates stand under the best of them.
+             * @default false
+             */
+            fold: boolean;
+            /**
+             * Min Score
+             * @description Nothing that scores less.
+             * @default null
+             */
+            min_score: number | null;
             /**
              * Vector
              * @description Used like a picture; needs `vector_version`.
@@ -1397,10 +2057,47 @@ export interface components {
              */
             embed_version: string | null;
             /**
+             * Fuse
+             * @description Two to four embed versions that answer together, by the ranks they give.
+             * @default []
+             */
+            fuse: string[];
+            /**
              * Limit
+             * @description Hits, or groups, on a page.
              * @default 30
              */
             limit: number;
+            /**
+             * Cursor
+             * @description `next_cursor` of the page before.
+             * @default null
+             */
+            cursor: string | null;
+            /**
+             * Group By
+             * @description Only the best of each record, species, …: of the first record an image shows.
+             * @default null
+             */
+            group_by: ("record" | "species" | "genus" | "family" | "order" | "institution" | "collection" | "country" | "decade") | null;
+            /**
+             * Per Group
+             * @description Images of each group.
+             * @default 1
+             */
+            per_group: number;
+            /**
+             * Fold
+             * @description Near-duplicates stand under the best of them.
+             * @default false
+             */
+            fold: boolean;
+            /**
+             * Min Score
+             * @description Nothing that scores less.
+             * @default null
+             */
+            min_score: number | null;
         };
     };
     responses: never;
@@ -1477,7 +2174,20 @@ export interface operations {
                 less_weight?: number;
                 /** @description Absent: the default version. */
                 embed_version?: string | null;
+                /** @description Two to four embed versions that answer together, by the ranks they give. */
+                fuse?: string[];
+                /** @description Hits, or groups, on a page. */
                 limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Only the best of each record, species, …: of the first record an image shows. */
+                group_by?: ("record" | "species" | "genus" | "family" | "order" | "institution" | "collection" | "country" | "decade") | null;
+                /** @description Images of each group. */
+                per_group?: number;
+                /** @description Near-duplicates stand under the best of them. */
+                fold?: boolean;
+                /** @description Nothing that scores less. */
+                min_score?: number | null;
             };
             header?: never;
             path?: never;
@@ -1645,6 +2355,543 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Facets"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    timeline: {
+        parameters: {
+            query?: {
+                /** @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`. */
+                taxon?: string[];
+                /** @description Id of a dataset. */
+                dataset?: string[];
+                /** @description Institution code. */
+                institution?: string[];
+                /** @description Collection code. */
+                collection?: string[];
+                /** @description ISO code or name of a country. */
+                country?: string[];
+                /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
+                bbox?: string[];
+                /**
+                 * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+                 *     excludes.
+                 */
+                polygon?: string[];
+                /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
+                date?: string[];
+                /** @description Another name of `date`. */
+                year?: string[];
+                /** @description Months 1 to 12, several as `6,7`. */
+                month?: string[];
+                /** @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, … */
+                basis?: string[];
+                /** @description `holotype`, `paratype`, … */
+                type_status?: string[];
+                sex?: string[];
+                life_stage?: string[];
+                /** @description What the image shows: `dorsal`, `ventral`, `label`, … */
+                view?: string[];
+                /** @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, … */
+                licence?: string[];
+                /** @description Contained in name, locality or collector; every one of several must be. */
+                text?: string[];
+                /** @description Catalogue numbers. */
+                catalog?: string[];
+                /** @description Ids of records. */
+                record?: string[];
+                /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
+                missing?: string[];
+                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                atlas?: string[];
+                /** @description `true`: only with coordinates; `false`: only without. */
+                coordinates?: string | null;
+                /** @description Absent: the default version. */
+                embed_version?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    places: {
+        parameters: {
+            query?: {
+                /** @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`. */
+                taxon?: string[];
+                /** @description Id of a dataset. */
+                dataset?: string[];
+                /** @description Institution code. */
+                institution?: string[];
+                /** @description Collection code. */
+                collection?: string[];
+                /** @description ISO code or name of a country. */
+                country?: string[];
+                /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
+                bbox?: string[];
+                /**
+                 * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+                 *     excludes.
+                 */
+                polygon?: string[];
+                /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
+                date?: string[];
+                /** @description Another name of `date`. */
+                year?: string[];
+                /** @description Months 1 to 12, several as `6,7`. */
+                month?: string[];
+                /** @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, … */
+                basis?: string[];
+                /** @description `holotype`, `paratype`, … */
+                type_status?: string[];
+                sex?: string[];
+                life_stage?: string[];
+                /** @description What the image shows: `dorsal`, `ventral`, `label`, … */
+                view?: string[];
+                /** @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, … */
+                licence?: string[];
+                /** @description Contained in name, locality or collector; every one of several must be. */
+                text?: string[];
+                /** @description Catalogue numbers. */
+                catalog?: string[];
+                /** @description Ids of records. */
+                record?: string[];
+                /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
+                missing?: string[];
+                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                atlas?: string[];
+                /** @description `true`: only with coordinates; `false`: only without. */
+                coordinates?: string | null;
+                /** @description Absent: the default version. */
+                embed_version?: string | null;
+                /** @description `west,south,east,north` of the part of the map that is looked at. */
+                window?: string;
+                /** @description Cells from west to east at most. */
+                cells?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Map"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    taxon_tree: {
+        parameters: {
+            query?: {
+                /** @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`. */
+                taxon?: string[];
+                /** @description Id of a dataset. */
+                dataset?: string[];
+                /** @description Institution code. */
+                institution?: string[];
+                /** @description Collection code. */
+                collection?: string[];
+                /** @description ISO code or name of a country. */
+                country?: string[];
+                /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
+                bbox?: string[];
+                /**
+                 * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+                 *     excludes.
+                 */
+                polygon?: string[];
+                /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
+                date?: string[];
+                /** @description Another name of `date`. */
+                year?: string[];
+                /** @description Months 1 to 12, several as `6,7`. */
+                month?: string[];
+                /** @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, … */
+                basis?: string[];
+                /** @description `holotype`, `paratype`, … */
+                type_status?: string[];
+                sex?: string[];
+                life_stage?: string[];
+                /** @description What the image shows: `dorsal`, `ventral`, `label`, … */
+                view?: string[];
+                /** @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, … */
+                licence?: string[];
+                /** @description Contained in name, locality or collector; every one of several must be. */
+                text?: string[];
+                /** @description Catalogue numbers. */
+                catalog?: string[];
+                /** @description Ids of records. */
+                record?: string[];
+                /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
+                missing?: string[];
+                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                atlas?: string[];
+                /** @description `true`: only with coordinates; `false`: only without. */
+                coordinates?: string | null;
+                /** @description Absent: the default version. */
+                embed_version?: string | null;
+                /** @description `family:Nymphalidae`; absent: the top. */
+                under?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaxonTree"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    atlas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Atlas"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    atlas_points: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The points */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    atlas_labels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Labels"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    atlas_colours: {
+        parameters: {
+            query?: {
+                by?: "kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species" | "dataset" | "institution" | "collection" | "country" | "decade" | "basis" | "sex" | "life_stage" | "view" | "licence";
+            };
+            header?: never;
+            path: {
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Colours"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    atlas_mask: {
+        parameters: {
+            query?: {
+                /** @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`. */
+                taxon?: string[];
+                /** @description Id of a dataset. */
+                dataset?: string[];
+                /** @description Institution code. */
+                institution?: string[];
+                /** @description Collection code. */
+                collection?: string[];
+                /** @description ISO code or name of a country. */
+                country?: string[];
+                /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
+                bbox?: string[];
+                /**
+                 * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+                 *     excludes.
+                 */
+                polygon?: string[];
+                /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
+                date?: string[];
+                /** @description Another name of `date`. */
+                year?: string[];
+                /** @description Months 1 to 12, several as `6,7`. */
+                month?: string[];
+                /** @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, … */
+                basis?: string[];
+                /** @description `holotype`, `paratype`, … */
+                type_status?: string[];
+                sex?: string[];
+                life_stage?: string[];
+                /** @description What the image shows: `dorsal`, `ventral`, `label`, … */
+                view?: string[];
+                /** @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, … */
+                licence?: string[];
+                /** @description Contained in name, locality or collector; every one of several must be. */
+                text?: string[];
+                /** @description Catalogue numbers. */
+                catalog?: string[];
+                /** @description Ids of records. */
+                record?: string[];
+                /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
+                missing?: string[];
+                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                atlas?: string[];
+                /** @description `true`: only with coordinates; `false`: only without. */
+                coordinates?: string | null;
+            };
+            header?: never;
+            path: {
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passing"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    atlas_images: {
+        parameters: {
+            query: {
+                number: number[];
+            };
+            header?: never;
+            path: {
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Points"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    atlas_positions: {
+        parameters: {
+            query: {
+                image: string[];
+            };
+            header?: never;
+            path: {
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Positions"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    atlas_density: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": unknown;
                 };
             };
             /** @description What went wrong */

@@ -1,0 +1,1 @@
+"""Taxa: the tree of what is shown, and a page for each."""
