@@ -93,7 +93,7 @@ async def get(conn: AsyncConnection, name: str | None = None) -> Version:
 
 async def list_all(conn: AsyncConnection) -> list[VersionCoverage]:
     """Every version in the order they were made, with how much of the collection it covers."""
-    ok = image.c.state == "ok"
+    ok = (image.c.state == "ok") & image.c.same_as.is_(None)
     images = await conn.scalar(select(func.count()).select_from(image).where(ok)) or 0
     per_version = await conn.execute(
         select(embedding.c.version_id, func.count())

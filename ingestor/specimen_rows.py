@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row, TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.db import facts
+from core.db.partitions import partition_name
+from core.db.tables import embed_version
 from ingestor.specimens import Candidate, shown
 
 _Row = Row[Any]
@@ -65,7 +67,9 @@ async def apply(
             wanted |= _added(members, links, folded)
     old = {(m.record_id, m.image_id) for rows in links.values() for m in rows if m.merged}
     concerned = {image_id for _, image_id in old ^ wanted.keys()}
-    concerned |= await _store(connection, _FOLD, folded)
+    refolded = await _store(connection, _FOLD, folded)
+    await _forget_vectors(connection, [own for own in refolded if folded[own] is not None])
+    concerned |= refolded
     point: dict[UUID, UUID | None] = {own: shown_for.get(own) for own in found}
     moved = await _store(connection, _POINT, {k: v if v != k else None for k, v in point.items()})
     concerned |= {link.image_id for own in moved for link in links[own]}
@@ -122,6 +126,23 @@ def _added(
         others = [each for each in shown_images if each not in has]
         added |= {(own, each): position for position, each in enumerate(others, after)}
     return added
+
+
+async def _forget_vectors(connection: AsyncConnection, images: Sequence[UUID]) -> None:
+    """Remove from every version what is not shown any more; embedding makes it again if need be."""
+    if not images:
+        return
+    given = {"images": list(images)}
+    searched = select(embed_version.c.id).where(embed_version.c.state != "retired")
+    for version_id in (await connection.scalars(searched)).all():
+        for table in (partition_name(version_id), "projection"):
+            await connection.execute(
+                text(
+                    f"DELETE FROM {table} WHERE version_id = {int(version_id)}"
+                    " AND image_id = ANY(:images)"
+                ),
+                given,
+            )
 
 
 async def _store(

@@ -43,8 +43,9 @@ def _asked(data: DataSettings) -> Select[Any]:
         )
         .join(record_image, record_image.c.image_id == image.c.id)
         .join(record, record.c.id == record_image.c.record_id)
-        .where(image.c.state == "ok", image.c.sha256.is_not(None))
-        .where(record.c.withdrawn_at.is_(None), func.coalesce(record.c[data.level], "") != "")
+        .where(image.c.state == "ok", image.c.sha256.is_not(None), image.c.same_as.is_(None))
+        .where(record.c.withdrawn_at.is_(None), record.c.specimen_id.is_(None))
+        .where(func.coalesce(record.c[data.level], "") != "")
         .order_by(image.c.id, record.c.id)
     )
     if data.licences:

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.images.queries import COLUMNS
 from core.db.tables import dataset, embed_version, image, record, record_image
 
-_CURRENT = record.c.withdrawn_at.is_(None)
+_CURRENT = record.c.withdrawn_at.is_(None) & record.c.specimen_id.is_(None)
 
 
 async def counts(conn: AsyncConnection) -> RowMapping:
@@ -22,7 +22,7 @@ async def counts(conn: AsyncConnection) -> RowMapping:
         of_records,
         select(func.count())
         .select_from(image)
-        .where(image.c.state == "ok")
+        .where(image.c.state == "ok", image.c.same_as.is_(None))
         .scalar_subquery()
         .label("images"),
         select(func.count()).select_from(dataset).scalar_subquery().label("datasets"),

@@ -10,6 +10,8 @@ from core.sample import draw_museum
 from core.sample.archive import write_archive
 from core.sample.server import SampleServer
 from core.settings import Settings
+from core.vectors import copy_vectors
+from core.versions import ensure
 from ingestor.manners import Manners
 from ingestor.merging import merge_all, unmerge_all
 from ingestor.pictures import fetch_images
@@ -19,6 +21,7 @@ from ingestor.sources.gbif import open_gbif
 from ingestor.sources.gbif_query import make_query
 from ingestor.sources.idigbio import open_idigbio, parse_rq
 from ingestor.sources.portal import Portal
+from tests.integration.collection import spec, vectors
 from tests.integration.ingested import everything, value
 from tests.unit.ingestor.archives import MULTIMEDIA, field, table, tsv, write
 
@@ -215,3 +218,37 @@ async def test_a_picture_that_stands_for_many_joins_nothing(engine, settings, se
         await bring(engine, records(tmp_path / archive, rows, links), tmp_path)
     await fetch_images(engine, settings, rate=500.0)
     assert await shown_by(engine) == []
+
+
+async def test_what_is_folded_has_no_vector_and_its_facts_find_the_shown_one(
+    engine, settings, server, tmp_path
+):
+    name = next(n for n, f in server.museum.files.items() if f.encoding == "jpeg")
+    link = f"{server.url}/images/{name}"
+    own, theirs = tmp_path / "a.zip", tmp_path / "b.zip"
+    await bring(
+        engine,
+        records(own, [("urn:m:000001", "", "", "Papilionidae")], [("urn:m:000001", link)]),
+        tmp_path,
+    )
+    await fetch_images(engine, settings, rate=500.0)
+    async with engine.begin() as connection:
+        version = await ensure(connection, "v", spec())
+        ids = list(await connection.scalars(text("SELECT id FROM image")))
+        await copy_vectors(connection, version, ids, vectors(1, 8))
+    found = "SELECT count(*) FROM embedding"
+    facts = "SELECT cardinality(facets) FROM embedding"
+    before = await value(engine, facts)
+    rows = [("URN:m:000001", "MSS", "77", "Papilionidae")]
+    await bring(engine, records(theirs, rows, [(rows[0][0], link)]), tmp_path)
+    assert await value(engine, found) == 1
+    assert await value(engine, facts) == before + 2  # their dataset and institution
+    preferred = await value(engine, "SELECT specimen_id FROM record WHERE specimen_id IS NOT NULL")
+    assert preferred is not None
+    await fetch_images(engine, settings, rate=500.0)
+    assert await value(engine, "SELECT count(*) FROM image WHERE same_as IS NOT NULL") == 1
+    assert await value(engine, found) <= 1
+    hidden = (
+        "SELECT count(*) FROM embedding JOIN image i ON i.id = image_id WHERE same_as IS NOT NULL"
+    )
+    assert await value(engine, hidden) == 0
