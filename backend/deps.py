@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from backend.atlas.charts import Charts
 from backend.timing import Timing
 from core.counting import Counting
 from core.db.engine import translate_errors
@@ -34,6 +35,8 @@ class Services:
     """Holds vectors in this process, where the settings give it room."""
     counting: Counting = field(default_factory=Counting)
     """What every image shows, for counting."""
+    charts: Charts = field(default_factory=Charts)
+    """Maps of versions, as they are sent."""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import versions
 from core.atlas import labels, layout
+from core.atlas.curve import along
 from core.atlas.layout import Parameters
 from core.db import atlas
 from core.db.atlas import Atlas, Floats, Ids
@@ -104,7 +105,8 @@ async def _anew(
     async with engine.begin() as conn:
         await atlas.lock(conn)
         await atlas.forget(conn, version.id)
-        await atlas.store(conn, version.id, ids, where)
+        order = along(where)
+        await atlas.store(conn, version.id, ids[order], where[order])
         made = {
             "method": parameters.method,
             "params": _params(parameters, len(fitted), components.explained),
@@ -133,7 +135,7 @@ async def _more(
     """Put `new` images among those that are there, which stay where they are."""
     parameters = _stored(known.params)
     async with engine.connect() as conn:
-        there, positions = await atlas.positions(conn, version.id)
+        _, there, positions = await atlas.positions(conn, version.id)
     if len(new):
         kept = layout.sample(len(there), parameters.most_fitted, parameters.seed)
         among = await _read(engine, version, there[kept])
@@ -146,7 +148,8 @@ async def _more(
             progress("Placing new images", 0.95 * (start + len(read)) / len(new))
         async with engine.begin() as conn:
             await atlas.lock(conn)
-            await atlas.store(conn, version.id, new, where)
+            order = along(where)
+            await atlas.store(conn, version.id, new[order], where[order])
             made = {"method": known.method, "params": known.params, "fitted": known.fitted}
             await _describe(conn, version, made | {"placed": known.placed + len(new)})
     progress("Done", 1.0)
@@ -155,7 +158,7 @@ async def _more(
 
 async def _describe(conn: AsyncConnection, version: Version, made: dict[str, Any]) -> None:
     """Store how the map was made, its bounds and its names, from the positions just written."""
-    _, positions = await atlas.positions(conn, version.id)
+    _, _, positions = await atlas.positions(conn, version.id)
     taxa = await atlas.taxa(conn, version.id)
     found = await asyncio.to_thread(labels.levels, positions, taxa)
     corners = np.concatenate([positions.min(axis=0), positions.max(axis=0)]).tolist()

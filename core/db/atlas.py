@@ -87,6 +87,20 @@ async def unplaced(conn: AsyncConnection, version_id: int, *, all_: bool = False
     return np.frombuffer(content or b"", "V16")
 
 
+async def waiting(conn: AsyncConnection, version_id: int) -> int:
+    """How many `unplaced` would give."""
+    found = await conn.scalar(
+        text(
+            f"SELECT count(*) FROM {partition_name(version_id)} e"
+            " JOIN image i ON i.id = e.image_id AND i.state = 'ok'"
+            " LEFT JOIN projection p ON p.version_id = :version AND p.image_id = e.image_id"
+            " WHERE p.number IS NULL"
+        ),
+        {"version": version_id},
+    )
+    return int(found or 0)
+
+
 async def vectors(conn: AsyncConnection, version_id: int, dim: int, ids: Ids) -> Floats:
     """The vectors of `ids`, float32 [n, dim], row by row."""
     binds = {"ids": uuids(ids)}
@@ -102,20 +116,42 @@ def uuids(ids: Ids) -> list[UUID]:
     return [UUID(bytes=each) for each in ids.tolist()]
 
 
-async def positions(conn: AsyncConnection, version_id: int) -> tuple[Ids, Floats]:
-    """Ids and positions [n, 2] of all that is on the map, by number."""
+Placed = tuple[NDArray[np.int32], Ids, Floats]
+"""Numbers, ids and positions [n, 2] of images on a map."""
+
+
+async def positions(conn: AsyncConnection, version_id: int) -> Placed:
+    """All that is on the map, by number; numbers of images that are gone are left out."""
     row = (
         await conn.execute(
             text(
-                "SELECT string_agg(uuid_send(image_id), '' ORDER BY number),"
+                "SELECT string_agg(int4send(number), '' ORDER BY number),"
+                " string_agg(uuid_send(image_id), '' ORDER BY number),"
                 " string_agg(float4send(x::real) || float4send(y::real), '' ORDER BY number)"
                 " FROM projection WHERE version_id = :version AND number IS NOT NULL"
             ),
             {"version": version_id},
         )
     ).one()
-    found = np.frombuffer(row[1] or b"", ">f4").reshape(-1, 2).astype(np.float32)
-    return np.frombuffer(row[0] or b"", "V16"), found
+    found = np.frombuffer(row[2] or b"", ">f4").reshape(-1, 2).astype(np.float32)
+    numbers = np.frombuffer(row[0] or b"", ">i4").astype(np.int32)
+    return numbers, np.frombuffer(row[1] or b"", "V16"), found
+
+
+async def hidden(conn: AsyncConnection, version_id: int) -> NDArray[np.int32]:
+    """Numbers of images that are not to be shown: not here, or of withdrawn records only."""
+    link = "SELECT FROM record_image ri JOIN record r ON r.id = ri.record_id WHERE ri.image_id"
+    content = await conn.scalar(
+        text(
+            "SELECT string_agg(int4send(p.number), '') FROM projection p"
+            " JOIN image i ON i.id = p.image_id"
+            " WHERE p.version_id = :version AND p.number IS NOT NULL AND (i.state <> 'ok'"
+            f" OR (EXISTS ({link} = p.image_id AND r.withdrawn_at IS NOT NULL)"
+            f" AND NOT EXISTS ({link} = p.image_id AND r.withdrawn_at IS NULL)))"
+        ),
+        {"version": version_id},
+    )
+    return np.frombuffer(content or b"", ">i4").astype(np.int32)
 
 
 async def store(conn: AsyncConnection, version_id: int, ids: Ids, where: Floats) -> None:
