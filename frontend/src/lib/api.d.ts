@@ -1053,6 +1053,28 @@ export interface components {
             positions: components["schemas"]["Position"][];
         };
         /**
+         * Publication
+         * @description The same specimen as another source publishes it.
+         */
+        Publication: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Its record here.
+             */
+            id: string;
+            dataset: components["schemas"]["DatasetRef"];
+            /**
+             * Source
+             * @description Kind of source: gbif, idigbio, …
+             */
+            source: string;
+            /** Source Record Id */
+            source_record_id: string;
+            /** Source Url */
+            source_url: string | null;
+        };
+        /**
          * QueryEcho
          * @description The query as understood.
          */
@@ -1228,6 +1250,16 @@ export interface components {
             citation: string;
             /** Source Url */
             source_url: string | null;
+            /**
+             * Shown As
+             * @description The record that search shows for this specimen, where that is another one.
+             */
+            shown_as: string | null;
+            /**
+             * Also Published
+             * @description The same specimen in other sources, the one that is shown first.
+             */
+            also_published: components["schemas"]["Publication"][];
         };
         /**
          * RecordSummary
