@@ -31,6 +31,9 @@ ConfigOption = Annotated[Path | None, typer.Option("-c", "--config", help="YAML 
 Overrides = Annotated[
     list[str] | None, typer.Option("-o", "--override", help="A setting, as key.key=value.")
 ]
+MixOption = Annotated[
+    float, typer.Option(help="Share of the run's weights; the rest are the starting model's.")
+]
 LabelOption = Annotated[str, typer.Option(help="What reports call these settings.")]
 
 
@@ -58,6 +61,7 @@ def evaluate(
     override: Overrides = None,
     run: Annotated[Path | None, typer.Option(help="Folder of a run: measure its weights.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write the result.")] = None,
+    mix: MixOption = 1.0,
     label: LabelOption = "",
 ) -> None:
     """Measure a run (--run), or the starting model of a configuration (-c)."""
@@ -65,9 +69,9 @@ def evaluate(
         if run is not None and config is not None:
             raise InvalidSetting("give --run or -c, not both: a run has its own settings")
         own = commands.read_run(run, override or ()) if run else _config(config, override)
-        target = out or (run or commands.run_folder(own).parent / "start") / "eval.json"
+        target = out or (run or commands.run_folder(own).parent / "start") / commands.eval_name(mix)
         name = label or _label(run or config, override)
-        made = commands.evaluate(own, settings.load(), run, target, name, OUT.print)
+        made = commands.evaluate(own, settings.load(), run, target, name, OUT.print, mix)
         OUT.print(f"Result: {made}")
 
 
@@ -152,10 +156,11 @@ def publish(
     run: Annotated[Path, typer.Option(help="Folder of a finished run.")],
     out: Annotated[Path, typer.Option(help="Directory to make.")],
     half: Annotated[bool, typer.Option(help="Store weights as fp16.")] = False,
+    mix: MixOption = 1.0,
 ) -> None:
     """Make a run a model that open_clip, and bin/ingest_embed, can load."""
     with _errors("Stopped."):
-        made = publishing.publish(run, out, half=half)
+        made = publishing.publish(run, out, half=half, mix=mix)
         OUT.print(f"Published: {made}\nTo search with it:")
         OUT.print(f"bin/ingest_embed --model={made} --embed_version={made.name}")
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from core.errors import InvalidSetting
 from trainer.config import Config, ImbalanceSettings, LossSettings, SampleSettings
+from trainer.heads import MarginHead
 from trainer.layers import Group, freeze, parameter_groups
 from trainer.lora import add_lora
 from trainer.losses import LogitPair, Objective
@@ -54,6 +55,10 @@ class Facts:
     """Values per training sample, such as the view."""
     log_scale: float = math.log(1 / 0.07)
     bias: float | None = None
+    width: int = 0
+    """Numbers in a vector."""
+    labels: NDArray[np.int64] | None = None
+    """int64 [n] of `clusters`: what the head tells apart, where that is not the classes."""
 
     @property
     def counts(self) -> Tensor:
@@ -98,7 +103,7 @@ def objective(config: Config, facts: Facts, device: torch.device | str = "cpu") 
                 cap=own.cap,
             )
         )
-    return Objective(terms, pairs, config.tile).to(device)
+    return Objective(terms, pairs, config.tile, _head(config, facts)).to(device)
 
 
 def trainable(network: nn.Module, config: Config) -> list[Group]:
@@ -133,6 +138,13 @@ def _plain(sample: SampleSettings, batch: int, seed: int, facts: Facts) -> Strea
             )
         return Homogeneous(columns[sample.group_by], batch, seed)
     return Shuffled(len(facts.classes), batch, seed)
+
+
+def _head(config: Config, facts: Facts) -> MarginHead | None:
+    if config.head is None:
+        return None
+    count = len(facts.ranks) if facts.labels is None else int(facts.labels.max()) + 1
+    return MarginHead(count, facts.width, config.head, config.seed)
 
 
 def _term(loss: LossSettings, config: Config, facts: Facts, device: torch.device) -> Term:

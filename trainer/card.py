@@ -46,6 +46,11 @@ def card(name: str, config: Config, result: dict[str, Any], step: int) -> str:
     text = _HEAD.format(
         name=name, start=start, step=step, batch=config.sample.batch, data=_data(config, result)
     )
+    if (mix := result.get("mix", 1.0)) < 1:
+        text += (
+            f"The weights are {mix:g} of the run's and {1 - mix:g} of the "
+            "starting model's (WiSE-FT).\n\n"
+        )
     if config.run.best:
         text += (
             f"The weights are those of the step with the best {config.run.best} on these very "

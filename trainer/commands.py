@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from core.errors import UnreadableSource
+from core.errors import InvalidSetting, UnreadableSource
 from core.settings import Settings, launch
 from trainer import typed
 from trainer.assemble import objective, trainable
-from trainer.config import Config, SplitSettings, read_config
+from trainer.clusters import spherical_k_means
+from trainer.config import Config, HeadSettings, SplitSettings, read_config
 from trainer.engine import Engine, Hooks, identity
 from trainer.engine_files import BEST, LAST, plain, read_checkpoint
 from trainer.evaluate import Result, measures
@@ -24,7 +27,7 @@ from trainer.prepared import Divided, Prepared, Say, divide
 from trainer.splits import write_split
 
 RESULT_FORMAT = "biocosmos-result-1"
-CONFIG, RESULT, SPLIT = "config.yaml", "result.json", "split.json"
+CONFIG, RESULT, SPLIT, CLUSTERS = "config.yaml", "result.json", "split.json", "clusters.npy"
 
 
 Tick = Callable[[int, int, float], None]
@@ -48,6 +51,7 @@ class Made:
     step: int
     divided: Divided
     found: dict[str, Result]
+    mix: float = 1.0
 
     def row(self) -> dict[str, Any]:
         """The result as reports and cards read it."""
@@ -59,6 +63,7 @@ class Made:
             "seed": config.seed,
             "model": config.model.id,
             "step": self.step,
+            "mix": self.mix,
             "data": {
                 "classes": len(self.divided.collection.taxonomy.names),
                 "pictures": {k: len(v) for k, v in self.divided.split.partitions.items()},
@@ -73,6 +78,11 @@ class Made:
 def run_folder(config: Config) -> Path:
     """Where a run goes that is given no folder: by the meaning of its settings, and its seed."""
     return Path("runs") / setting_hash(config) / str(config.seed)
+
+
+def eval_name(mix: float = 1.0) -> str:
+    """What a measurement of a run is called in its folder."""
+    return "eval.json" if mix == 1 else f"eval-mix-{mix:g}.json"
 
 
 def setting_hash(config: Config) -> str:
@@ -94,7 +104,12 @@ def train(config: Config, settings: Settings, folder: Path, label: str, told: To
         assert config.data is not None  # Prepared has refused it
         part = prepared.part(["train"], margin=config.data.margin)
         judge = Judge(config, prepared, place)
-        loss = objective(config, prepared.facts(part), place.device)
+        facts = prepared.facts(part)
+        if config.head is not None and config.head.labels == "cluster":
+            labels = _clusters(config.head, config.seed, prepared, judge, released, folder)
+            facts = replace(facts, labels=labels)
+            say(f"{labels.max() + 1} clusters of {len(labels)} pictures")
+        loss = objective(config, facts, place.device)
         latest: dict[str, Result] = {}
 
         def evaluate(towers: Towers) -> dict[str, float]:
@@ -105,7 +120,7 @@ def train(config: Config, settings: Settings, folder: Path, label: str, told: To
             return found
 
         hooks = Hooks(say, lambda done, lost: told.tick(done, engine.steps, lost), evaluate)
-        engine = Engine(config, released, loss, prepared.loader(part), folder, place, hooks)
+        engine = Engine(config, released, loss, prepared.loader(part, facts), folder, place, hooks)
         engine.train()
         step = engine.done
         if config.run.best:
@@ -119,24 +134,38 @@ def train(config: Config, settings: Settings, folder: Path, label: str, told: To
 
 
 def evaluate(
-    config: Config, settings: Settings, run: Path | None, out: Path, label: str, say: Say
+    config: Config,
+    settings: Settings,
+    run: Path | None,
+    out: Path,
+    label: str,
+    say: Say,
+    mix: float = 1.0,
 ) -> Path:
-    """Measure the starting model, or the best (else the last) checkpoint of the run `run`."""
+    """Measure the starting model, or the best (else the last) checkpoint of the run `run`.
+
+    See `restore` for `mix`.
+    """
     with joined(config.run.device, launch()) as place:
         released = load(config.model, config.seed)
         kept = config if run is None else replace(config, split=_split_of(config, run))
         prepared = Prepared(kept, settings, released, place, say if place.leads else _silent)
-        step = 0 if run is None else restore(config, released, run)
+        step = 0 if run is None else restore(config, released, run, mix)
         towers = Towers(released).to(place.device).eval()
         found = Judge(config, prepared, place)(towers)
-        return _write(out, Made(config, label, step, prepared.divided, found), place)
+        return _write(out, Made(config, label, step, prepared.divided, found, mix), place)
 
 
-def restore(config: Config, released: Released, run: Path) -> int:
+def restore(config: Config, released: Released, run: Path, mix: float = 1.0) -> int:
     """Put the best (else the last) weights of a run into `released`; returns their step.
 
-    Adapters are merged. The objective's scale and bias become the network's own.
+    Adapters are merged. The objective's scale and bias become the network's own. With `mix` below 1
+    the weights lie so far on the straight line from the starting model's to the run's (Wortsman et
+    al. 2022, WiSE-FT): often better away from the training data, at little cost on it.
     """
+    if not 0 <= mix <= 1:
+        raise InvalidSetting(f"mix is a share of the run's weights within [0, 1], not {mix}")
+    start = {name: w.detach().clone() for name, w in released.network.state_dict().items()}
     trainable(released.network, config)
     path = run / "ckpt" / BEST
     path = path if path.exists() else run / "ckpt" / LAST
@@ -152,7 +181,16 @@ def restore(config: Config, released: Released, run: Path) -> int:
         reason = " ".join(str(error).split())[:200]
         raise UnreadableSource(f"{path} is of another model than the settings: {reason}") from error
     merge_lora(released.network)
+    if mix < 1:
+        _mix(released.network, start, mix)
     return int(state["step"])
+
+
+@torch.no_grad()
+def _mix(network: torch.nn.Module, start: dict[str, torch.Tensor], share: float) -> None:
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            value.copy_(torch.lerp(start[name], value, share))
 
 
 def read_run(run: Path, overrides: Sequence[str] = ()) -> Config:
@@ -166,6 +204,30 @@ def split(config: Config, settings: Settings, out: Path) -> Divided:
     out.parent.mkdir(parents=True, exist_ok=True)
     write_split(found.split, out)
     return found
+
+
+def _clusters(
+    head: HeadSettings,
+    seed: int,
+    prepared: Prepared,
+    judge: Judge,
+    released: Released,
+    folder: Path,
+) -> NDArray[np.int64]:
+    """Which pictures look alike to the starting model; kept, so that a run goes on with them."""
+    kept = folder / CLUSTERS
+    if kept.exists():
+        return np.asarray(np.load(kept, allow_pickle=False))
+    towers = Towers(released).to(judge.place.device).eval()
+    vectors = torch.from_numpy(judge.images(towers, prepared.part(["train"])))
+    towers.train()
+    labels = spherical_k_means(vectors, head.clusters, head.iterations, seed).numpy()
+    if judge.place.leads:
+        part = kept.with_suffix(".part")
+        with part.open("wb") as file:
+            np.save(file, labels, allow_pickle=False)
+        part.replace(kept)
+    return labels
 
 
 def _split_of(config: Config, run: Path) -> SplitSettings:

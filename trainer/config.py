@@ -127,6 +127,38 @@ class LossSettings:
 
 
 @dataclass(frozen=True)
+class HeadSettings:
+    """Cluster discrimination beside, or instead of, the loss of pairs; see `heads`.
+
+    `labels` are the classes, or clusters of the pictures as the starting model sees them. `scale`
+    is s, `multiply`, `angle` and `cosine` are the margins m1, m2 and m3. `filter` leaves out other
+    centres whose cosine is above it: they may be the same thing twice. `rate` is the share of
+    centres compared with in a step, and `lr_factor` how much faster they learn than the network.
+    """
+
+    labels: Literal["class", "cluster"] = "class"
+    clusters: int = field(default=1000, metadata=when("labels", "cluster"))
+    iterations: int = field(default=20, metadata=when("labels", "cluster"))
+    weight: float = 1.0
+    scale: float = 32.0
+    multiply: float = 1.0
+    angle: float = 0.3
+    cosine: float = 0.0
+    exact: bool = False
+    filter: float = 0.0
+    rate: float = 1.0
+    lr_factor: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.rate <= 1 and self.scale > 0 and self.lr_factor > 0 and self.weight > 0):
+            raise InvalidSetting(
+                "a head needs scale, weight and lr_factor above 0 and rate within (0, 1]"
+            )
+        if self.multiply < 1 or not 0 <= self.angle < 1.6 or not 0 <= self.cosine < 1:
+            raise InvalidSetting("margins: multiply >= 1, angle in [0, 1.6), cosine in [0, 1)")
+
+
+@dataclass(frozen=True)
 class LogitSettings:
     """A scale-and-bias pair; `scale` and `bias` None take what the model was released with."""
 
@@ -151,6 +183,7 @@ class Config:
     sample: SampleSettings = field(default_factory=SampleSettings)
     loss: tuple[LossSettings, ...] = field(default_factory=lambda: (LossSettings(),))
     logits: tuple[LogitSettings, ...] = field(default_factory=lambda: (LogitSettings(),))
+    head: HeadSettings | None = None
     tile: int = 1024
     data: DataSettings | None = None
     captions: CaptionSettings = field(default_factory=CaptionSettings)

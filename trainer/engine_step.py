@@ -31,13 +31,14 @@ class Batch:
     """int64 [b, L]."""
     classes: Tensor
     """int64 [b]."""
+    labels: Tensor | None = None
+    """int64 [b]: what the head tells apart, where that is not the classes."""
 
     def to(self, device: torch.device) -> "Batch":
         """The same on `device`."""
-        moved = (
-            part.to(device, non_blocking=True) for part in (self.pixels, self.tokens, self.classes)
-        )
-        return Batch(*moved)
+        parts = (self.pixels, self.tokens, self.classes, self.labels)
+        moved = [None if part is None else part.to(device, non_blocking=True) for part in parts]
+        return Batch(*moved)  # type: ignore[arg-type]
 
     def parts(self, size: int) -> Iterator["Batch"]:
         """Micro-batches of at most `size`."""
@@ -114,14 +115,14 @@ class Stepper:
         parts = list(batch.parts(micro))
         if len(parts) == 1:
             images, texts = self._features(self._towers, parts[0], number, 0)
-            outcome: Outcome = self._objective(images, texts, batch.classes)
+            outcome: Outcome = self._objective(images, texts, batch.classes, batch.labels)
             self.scaler.scale(outcome.loss).backward()  # type: ignore[no-untyped-call]
             return outcome
         with torch.no_grad():
             plain = self._unwrapped()
             cached = [self._features(plain, part, number, i) for i, part in enumerate(parts)]
         sides = [torch.cat(side).requires_grad_() for side in zip(*cached, strict=True)]
-        outcome = self._objective(*sides, batch.classes)
+        outcome = self._objective(*sides, batch.classes, batch.labels)
         self.scaler.scale(outcome.loss).backward()  # type: ignore[no-untyped-call]
         gradients = [side.grad.split(micro) for side in sides]  # type: ignore[union-attr]
         for i, part in enumerate(parts):
@@ -157,8 +158,14 @@ class Stepper:
 def _optimiser(
     groups: Sequence[Group], objective: Objective, optim: OptimSettings, beta2: float
 ) -> torch.optim.AdamW:
-    logits = [p for p in objective.parameters() if p.requires_grad]
-    listed = [*groups, *([Group("objective", list(logits), 1.0, 0.0)] if logits else [])]
+    logits: list[Tensor] = [
+        p for pair in objective.logits for p in pair.parameters() if p.requires_grad
+    ]
+    listed = [*groups, *([Group("objective", logits, 1.0, 0.0)] if logits else [])]
+    if objective.head is not None:
+        own = objective.head
+        learnt: list[Tensor] = list(own.parameters())
+        listed.append(Group("head", learnt, own.settings.lr_factor, 0.0))
     return torch.optim.AdamW(
         [
             {"params": g.parameters, "weight_decay": g.weight_decay, "factor": g.lr_factor}

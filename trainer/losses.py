@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import InvalidSetting
+from trainer.heads import MarginHead
+from trainer.rows import unit_rows
 from trainer.terms import Term
 from trainer.tiled import Sweep, tiled_loss
 
@@ -63,15 +65,19 @@ class LogitPair(nn.Module):
 
 
 class Objective(nn.Module):
-    """All terms of a loss over one gather and one shared sweep of tiles."""
+    """All terms of a loss over one gather and one shared sweep of tiles, and the head's beside."""
 
     def __init__(
-        self, terms: Sequence[Term], logits: Sequence[LogitPair], tile: int = 1024
+        self,
+        terms: Sequence[Term],
+        logits: Sequence[LogitPair],
+        tile: int = 1024,
+        head: MarginHead | None = None,
     ) -> None:
         super().__init__()
-        if not terms:
-            raise InvalidSetting("a loss needs at least one term")
-        if max(term.logits for term in terms) >= len(logits):
+        if not terms and head is None:
+            raise InvalidSetting("a loss needs at least one term, or a head")
+        if max((term.logits for term in terms), default=-1) >= len(logits):
             raise InvalidSetting("a loss term names a scale-and-bias pair that does not exist")
         if tile < 1:
             raise InvalidSetting(f"the tile must be 1 or more, not {tile}")
@@ -79,9 +85,28 @@ class Objective(nn.Module):
         self.logits = tuple(logits)
         self._logits = nn.ModuleList(logits)
         self.tile = tile
+        self.head = head
 
-    def forward(self, images: Tensor, texts: Tensor, classes: Tensor) -> Outcome:
-        """Loss of this rank's features [b, D], of any length, and int64 class ids [b]."""
+    def forward(
+        self, images: Tensor, texts: Tensor, classes: Tensor, labels: Tensor | None = None
+    ) -> Outcome:
+        """Loss of this rank's features [b, D], of any length, and int64 class ids [b].
+
+        `labels` are what the head tells apart, the classes when None. Its value comes last.
+        """
+        found = self._pairs(images, texts, classes)
+        if self.head is None:
+            return found
+        lost = self.head(images, classes if labels is None else labels)
+        loss = found.loss + self.head.settings.weight * lost
+        value = lost.detach().double()[None]
+        return Outcome(loss, torch.cat([found.values, value]), torch.cat([found.floors, 0 * value]))
+
+    def _pairs(self, images: Tensor, texts: Tensor, classes: Tensor) -> Outcome:
+        if not self.terms:
+            # Wrappers want every parameter to have taken part.
+            none = texts.new_zeros(0, dtype=torch.float64)
+            return Outcome(0.0 * texts.float().sum(), none, none)
         sweep = Sweep(self.terms, classes, self.tile)
         scales = torch.stack([pair.log_scale for pair in self.logits])
         biases = torch.stack([pair.bias for pair in self.logits])
@@ -89,12 +114,3 @@ class Objective(nn.Module):
         values = torch.stack([tally.value for tally in sweep.tallies])
         floors = torch.stack([tally.floor for tally in sweep.tallies])
         return Outcome(loss, values, floors)
-
-
-def unit_rows(features: Tensor) -> Tensor:
-    """Rows scaled to length 1 in float32 (or float64); a row of length 0 stays 0, gradient 0."""
-    wide = features if features.dtype == torch.float64 else features.float()
-    square = wide.square().sum(-1, keepdim=True)
-    # Written so that NaN counts as alive: it must reach the loss, not vanish here.
-    alive = ~(square <= torch.finfo(wide.dtype).tiny)
-    return torch.where(alive, wide * torch.where(alive, square, 1.0).rsqrt(), 0.0)

@@ -11,10 +11,10 @@ from trainer.config import Config
 from trainer.engine_step import autocast_dtype
 from trainer.evaluate import Ground, Result, Vectors, evaluate
 from trainer.launch import Place
-from trainer.losses import unit_rows
 from trainer.network import Towers
 from trainer.prepared import Part, Prepared
 from trainer.probes import Rows, unit
+from trainer.rows import unit_rows
 from trainer.splits import train_counts
 
 _BATCH = 256
@@ -34,7 +34,7 @@ class Judge:
                 f"no partition starts with {' or '.join(config.eval.partitions)}: there are "
                 f"{', '.join(split.partitions)}"
             )
-        self._config, self._prepared, self._place = config, prepared, place
+        self._config, self._prepared, self.place = config, prepared, place
         self._dtype = autocast_dtype(config.run.precision, place.device)
         self._parts = {name: prepared.part([name]) for name in names}
         # As released, not with the margin for cropping.
@@ -48,7 +48,7 @@ class Judge:
         taxonomy = self._prepared.collection.taxonomy
         train = None
         if self._train is not None:
-            train = Vectors(self._images(towers, self._train), self._train.classes)
+            train = Vectors(self.images(towers, self._train), self._train.classes)
         ground = Ground(
             self._prompts(towers),
             taxonomy.codes,
@@ -59,12 +59,13 @@ class Judge:
         )
         return {
             name: evaluate(
-                Vectors(self._images(towers, part), part.classes), ground, self._config.eval
+                Vectors(self.images(towers, part), part.classes), ground, self._config.eval
             )
             for name, part in self._parts.items()
         }
 
-    def _images(self, towers: Towers, part: Part) -> Rows:
+    def images(self, towers: Towers, part: Part) -> Rows:
+        """Unit vectors float32 [n, D] of a part; all ranks embed a share and all get them."""
         world, n = dist.world_size(), len(part.classes)
         size = -(-n // world)
         # Shares must be equally long to be gathered: the last is filled up with repeats.
@@ -76,7 +77,7 @@ class Judge:
         return dist.gather_rows(torch.cat(rows))[:n].cpu().numpy()
 
     def _embed(self, towers: Towers, pixels: torch.Tensor) -> torch.Tensor:
-        device = self._place.device
+        device = self.place.device
         narrow = self._dtype != torch.float32
         with torch.inference_mode(), torch.autocast(device.type, self._dtype, enabled=narrow):
             return unit_rows(towers.images(pixels.to(device))).clone()
@@ -91,7 +92,7 @@ class Judge:
         return unit(sums)
 
     def _texts(self, towers: Towers, texts: Sequence[str]) -> Rows:
-        device, narrow = self._place.device, self._dtype != torch.float32
+        device, narrow = self.place.device, self._dtype != torch.float32
         rows = []
         with torch.inference_mode(), torch.autocast(device.type, self._dtype, enabled=narrow):
             for i in range(0, len(texts), _BATCH):

@@ -121,12 +121,13 @@ class Prepared:
             columns=self.collection.columns(part.positions.tolist()),
             log_scale=self._released.log_scale,
             bias=self._released.bias,
+            width=int(self._released.model_cfg["embed_dim"]),
         )
 
-    def loader(self, part: Part) -> Callable[[int], Batch]:
+    def loader(self, part: Part, facts: Facts) -> Callable[[int], Batch]:
         """This rank's share of every step: a pure function of the seed and the step."""
         config, place = self._config, self._place
-        drawn = stream(config, self.facts(part))
+        drawn = stream(config, facts)
 
         def load(step: int) -> Batch:
             batch = drawn.batch(step)
@@ -138,7 +139,10 @@ class Prepared:
             ]
             classes = torch.from_numpy(part.classes[batch[mine]])
             pixels = torch.from_numpy(np.stack([pixels for pixels, _ in draws]))
-            return Batch(pixels, self.tokens([text for _, text in draws]), classes)
+            tokens = self.tokens([text for _, text in draws])
+            if facts.labels is None:
+                return Batch(pixels, tokens, classes)
+            return Batch(pixels, tokens, classes, torch.from_numpy(facts.labels[batch[mine]]))
 
         return load
 

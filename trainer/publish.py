@@ -20,7 +20,7 @@ from core.encoders import openclip
 from core.encoders.weights import CONFIG_NAME
 from core.errors import Conflict, ModelError, UnreadableSource
 from trainer.card import card
-from trainer.commands import RESULT, read_run, restore
+from trainer.commands import RESULT, eval_name, read_run, restore
 from trainer.network import Released, Towers, load
 from trainer.probes import unit
 
@@ -30,18 +30,21 @@ _TOLERANCE = {False: 1e-4, True: 5e-3}
 _TEXTS = ["a photo of a butterfly", "Pica pica", ""]
 
 
-def publish(run: Path, out: Path, *, half: bool = False) -> Path:
+def publish(run: Path, out: Path, *, half: bool = False, mix: float = 1.0) -> Path:
     """Write the run's best (else last) weights as an open_clip directory `out`; returns it.
+
+    `mix` below 1 publishes a mixture with the starting model, see `commands.restore`, which must
+    have been measured before: the card has the figures of these very weights.
 
     It appears only when it has been loaded back, by open_clip and by core.encoders, and gives the
     same vectors: else ModelError. Raises Conflict where `out` is there already.
     """
     if out.exists():
         raise Conflict(f"{out} is there already: publish under another name")
-    result = _result(run)
+    result = _result(run, mix)
     config = read_run(run)
     released = load(config.model, config.seed)
-    step = restore(config, released, run)
+    step = restore(config, released, run, mix)
     released.network.eval()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".publish-") as staged:
@@ -125,9 +128,14 @@ def _stored(value: Tensor, half: bool) -> Tensor:
     return kept.cpu().clone().contiguous()
 
 
-def _result(run: Path) -> dict[str, Any]:
+def _result(run: Path, mix: float) -> dict[str, Any]:
+    name = RESULT if mix == 1 else eval_name(mix)
     try:
-        found: dict[str, Any] = json.loads((run / RESULT).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((run / name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        if mix != 1:
+            raise UnreadableSource(
+                f"{run} has no {name}: measure first, bin/eval --run {run} --mix {mix:g}"
+            ) from error
         raise UnreadableSource(f"{run} has no {RESULT}: let the run end first") from error
     return found

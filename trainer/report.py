@@ -63,10 +63,10 @@ def read_results(places: Sequence[Path]) -> list[Setting]:
     files = [f for p in places for f in ([p] if p.is_file() else sorted(p.rglob(RESULT)))]
     if not files:
         raise UnreadableSource(f"there is no {RESULT} under {', '.join(map(str, places))}")
-    found: dict[tuple[str, int], Setting] = {}
+    found: dict[tuple[str, bool, float], Setting] = {}
     for file in files:
         row = _read(file)
-        key = (row["setting"], 0 if row["step"] == 0 else 1)
+        key = (row["setting"], row["step"] > 0, row.get("mix", 1.0))
         own = found.setdefault(key, Setting(row["label"], {}))
         if row["seed"] in own.runs:
             raise InvalidSetting(f"{file}: {own.label} has seed {row['seed']} twice")

@@ -71,7 +71,9 @@ def pixels_of(kind: int, seed: int) -> np.ndarray:
 def loader(settings: Config):
     """Batches as this rank sees them, each draw of a sample with noise of its own."""
     classes = np.arange(SAMPLES) % CLASSES
-    facts = Facts(classes, np.arange(CLASSES)[:, None], log_scale=math.log(10))
+    facts = Facts(
+        classes, np.arange(CLASSES)[:, None], log_scale=math.log(10), width=MODEL["embed_dim"]
+    )
     drawn = stream(settings, facts)
 
     def load(step: int) -> Batch:

@@ -258,6 +258,41 @@ def test_frozen_and_adapted_networks_are_published_too(made):
     assert "token_embedding.weight" not in changed
 
 
+def test_weights_between_the_start_and_the_run_are_measured_and_published(made):
+    root, _, _ = made
+    out, run = root / "published-mix", ["--run", str(root / "run"), "--mix", "0.25"]
+    publish = ["publish", *run, "--out", str(out)]
+    unmeasured = CliRunner().invoke(app, publish)
+    assert "measure first, bin/eval --run" in unmeasured.output
+    assert CliRunner().invoke(app, ["eval", *run, "-o", "eval.index=false"]).exit_code == 0
+    done = CliRunner().invoke(app, publish)
+    assert done.exit_code == 0, done.output
+    mixed, start, tuned = (
+        open_clip.create_model(f"local-dir:{path}").state_dict()
+        for path in (out, TINY, root / "published")
+    )
+    name = "transformer.resblocks.0.mlp.c_fc.weight"
+    torch.testing.assert_close(mixed[name], 0.75 * start[name] + 0.25 * tuned[name])
+    text = (out / "README.md").read_text()
+    assert "0.25 of the run's and 0.75 of the starting model's" in text
+    wrong = CliRunner().invoke(app, ["eval", *run[:2], "--mix", "1.5"])
+    assert "mix is a share" in wrong.output
+
+
+def test_pictures_are_told_apart_by_clusters_that_are_kept(made):
+    root, config, _ = made
+    run = root / "clusters"
+    changes = ["-o", "loss=[]", "-o", "head={labels: cluster, clusters: 20}"]
+    more = ["-o", "run.samples=32", "-o", "eval.index=false", "--out", str(run)]
+    found = CliRunner().invoke(app, ["train", "-c", str(config), *changes, *more])
+    assert found.exit_code == 0, found.output
+    labels = np.load(run / "clusters.npy")
+    assert f"20 clusters of {len(labels)} pictures" in found.output
+    assert set(labels.tolist()) == set(range(20))
+    rows = MetricLog(run / "metrics.jsonl").rows()
+    assert all(len(row["terms"]) == 1 for row in rows if "loss" in row)
+
+
 def test_vectors_that_differ_stop_the_publication(made, monkeypatch):
     root, _, _ = made
     real = publishing._stored

@@ -151,7 +151,7 @@ def test_batches_of_the_museum_depend_on_seed_and_step_only(prepared, monkeypatc
     own, ready = prepared
     part = ready.part(["train"], margin=1.14)
     assert part.pixels(np.array([0])).shape[1:] == (128, 128, 3)
-    load = ready.loader(part)
+    load = ready.loader(part, ready.facts(part))
     first, again, next_one = load(3), load(3), load(4)
     assert first.pixels.shape == (12, 112, 112, 3)
     assert torch.equal(first.pixels, again.pixels)
@@ -160,7 +160,7 @@ def test_batches_of_the_museum_depend_on_seed_and_step_only(prepared, monkeypatc
     shares = []
     for rank in range(3):
         monkeypatch.setattr(ready, "_place", Place(rank, 3, torch.device("cpu")))
-        shares.append(ready.loader(part)(3))
+        shares.append(ready.loader(part, ready.facts(part))(3))
     assert dist.world_size() == 1
     assert torch.equal(torch.cat([share.pixels for share in shares]), first.pixels)
     assert torch.equal(torch.cat([share.tokens for share in shares]), first.tokens)

@@ -9,7 +9,8 @@ from open_clip.loss import ClipLoss, SigLipLoss
 from core.errors import InvalidSetting
 from tests.unit.trainer.coupled import step
 from tests.unit.trainer.ranks import on_ranks
-from trainer.losses import MAX_LOG_SCALE, LogitPair, Objective, unit_rows
+from trainer.losses import MAX_LOG_SCALE, LogitPair, Objective
+from trainer.rows import unit_rows
 from trainer.targets import ClassTarget, InstanceTarget, TableTarget
 from trainer.terms import Term
 from trainer.tiled import Sweep, tiled_loss

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InvalidSetting
-from trainer.losses import unit_rows
 from trainer.metrics import (
     average_precision,
     graded_ndcg,
@@ -20,6 +19,7 @@ from trainer.metrics import (
     recall,
     reciprocal_rank,
 )
+from trainer.rows import unit_rows
 
 
 def brute(scores, relevant, excluded, k):

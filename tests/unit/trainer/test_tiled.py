@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from core.errors import InvalidSetting
 from tests.paths import ROOT
 from tests.unit.trainer.dense import dense_loss
-from trainer.losses import unit_rows
+from trainer.rows import unit_rows
 from trainer.targets import ClassTarget, InstanceTarget, TableTarget, taxonomic_table
 from trainer.terms import Focal, Term
 from trainer.tiled import Sweep, tiled_loss
