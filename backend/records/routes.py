@@ -16,4 +16,5 @@ router = APIRouter(prefix="/api/v1/records", tags=["records"])
 async def record(id: UUID, conn: Reading) -> RecordDetail:
     """Everything known of one record: interpreted values, values as published, all images."""
     row = await queries.by_id(conn, id)
-    return service.detail(row, await image_queries.of_record(conn, id))
+    pictures = await image_queries.of_record(conn, id)
+    return service.detail(row, pictures, await queries.same_specimen(conn, id))

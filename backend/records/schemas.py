@@ -74,6 +74,18 @@ class Rank(Shown):
     name: str
 
 
+class Publication(Shown):
+    """The same specimen as another source publishes it."""
+
+    id: UUID
+    """Its record here."""
+    dataset: DatasetRef
+    source: str
+    """Kind of source: gbif, idigbio, …"""
+    source_record_id: str
+    source_url: str | None
+
+
 class RecordDetail(RecordFields):
     """Everything known of a record: interpreted, and as published."""
 
@@ -107,3 +119,7 @@ class RecordDetail(RecordFields):
     images: list[Image]
     citation: str
     source_url: str | None
+    shown_as: UUID | None
+    """The record that search shows for this specimen, where that is another one."""
+    also_published: list[Publication]
+    """The same specimen in other sources, the one that is shown first."""

@@ -9,6 +9,7 @@ from backend.records.schemas import (
     DatasetDetail,
     DatasetRef,
     Issue,
+    Publication,
     Rank,
     RecordDetail,
     RecordFields,
@@ -30,14 +31,18 @@ def summary(row: Row) -> RecordSummary:
     )
 
 
-def detail(row: Row | None, image_rows: Sequence[Row]) -> RecordDetail:
-    """A row of `queries.by_id` and the rows of its images in full; NotFound when withdrawn."""
+def detail(row: Row | None, image_rows: Sequence[Row], others: Sequence[Row] = ()) -> RecordDetail:
+    """A row of `queries.by_id` and the rows of its images in full; NotFound when withdrawn.
+
+    `others`: rows of `queries.same_specimen`.
+    """
     if row is None:
         raise NotFound("There is no such record here")
     if (withdrawn := row["record_withdrawn_at"]) is not None:
         raise NotFound(f"Its publisher withdrew this record before {withdrawn:%d %B %Y}")
     link = pictures.web_link(row["record_references_url"], row["record_occurrence_id"])
     own = {"dataset", "licence", "taxonomy", "issues", "images", "citation", "source_url"}
+    own |= {"shown_as", "also_published"}
     plain = RecordDetail.model_fields.keys() - own
     return RecordDetail(
         **{name: row[f"record_{name}"] for name in plain},
@@ -50,6 +55,19 @@ def detail(row: Row | None, image_rows: Sequence[Row]) -> RecordDetail:
         images=[pictures.describe(image) for image in image_rows],
         citation=_citation(row, link),
         source_url=link or pictures.web_link(row["dataset_url"]),
+        shown_as=row["record_specimen_id"],
+        also_published=[_publication(other) for other in others],
+    )
+
+
+def _publication(row: Row) -> Publication:
+    links = (row["references_url"], row["occurrence_id"], row["dataset_url"])
+    return Publication(
+        id=row["id"],
+        dataset=DatasetRef(id=row["dataset_id"], title=row["dataset_title"]),
+        source=row["source"],
+        source_record_id=row["source_record_id"],
+        source_url=pictures.web_link(*links),
     )
 
 

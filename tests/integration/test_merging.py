@@ -5,6 +5,9 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
+from backend.images.queries import of_record
+from backend.records import service
+from backend.records.queries import by_id, same_specimen
 from core.db.engine import create_engine
 from core.sample import draw_museum
 from core.sample.archive import write_archive
@@ -121,6 +124,24 @@ async def test_the_order_of_the_sources_makes_no_difference_and_again_changes_no
     assert await merge_all(engine) == 0
     assert await state(engine) == one
     assert await everything(engine) == before
+
+
+async def test_a_record_says_who_else_publishes_it(engine, server, portal):
+    await from_gbif(engine, server, portal)
+    await from_idigbio(engine, server, portal)
+    merged = "SELECT id, specimen_id FROM record WHERE specimen_id IS NOT NULL ORDER BY id LIMIT 1"
+    images = []
+    async with engine.connect() as connection:
+        theirs, shown = (await connection.execute(text(merged))).one()
+        for own, other, source in ((shown, theirs, "idigbio"), (theirs, shown, "gbif")):
+            rows = await same_specimen(connection, own)
+            detail = service.detail(
+                await by_id(connection, own), await of_record(connection, own), rows
+            )
+            assert [(each.id, each.source) for each in detail.also_published] == [(other, source)]
+            assert detail.shown_as == (shown if own == theirs else None)
+            images.append({image.id for image in detail.images})
+    assert images[0] == images[1] != set()
 
 
 async def test_an_older_database_is_merged_by_a_command_and_apart_again(engine, server, portal):
