@@ -22,6 +22,7 @@ from backend.page import WebPage
 from backend.records import routes as records
 from backend.search import routes as search
 from backend.search.schemas import SearchForm, SearchRequest
+from backend.suggest import routes as suggest
 from backend.summary import routes as summary
 from backend.taxa import routes as taxa
 from backend.uploads import routes as uploads
@@ -54,7 +55,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install(app)
     for feature in (
-        search, facets, taxa, atlas, records, images, uploads, version_routes, summary, health,
+        search, facets, taxa, suggest, atlas, records, images, uploads, version_routes, summary,
+        health,
     ):  # fmt: skip
         app.include_router(feature.router)
     app.router.default = WebPage()

@@ -31,6 +31,16 @@ class Kind:
         return {value.lower(): code for code, value in enumerate(self.values)}
 
     @cached_property
+    def totals(self) -> NDArray[np.int64]:
+        """Images per value, int64 [values]."""
+        return np.bincount(self.codes, minlength=len(self.values))
+
+    def total(self, value: str) -> int:
+        """Images of `value`, whatever its capitals."""
+        code = self.code.get(value.lower())
+        return 0 if code is None else int(self.totals[code])
+
+    @cached_property
     def _first(self) -> NDArray[np.int32]:
         """Every image that has a value, once."""
         return np.unique(self.rows)

@@ -130,6 +130,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/suggest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Suggest
+         * @description What may be meant by what is typed: names, places, collections, and words.
+         */
+        get: operations["suggest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/atlas/{version}": {
         parameters: {
             query?: never;
@@ -743,6 +763,16 @@ export interface components {
             facets: components["schemas"]["Facet"][];
         };
         /**
+         * FilterRef
+         * @description A filter and its value.
+         */
+        FilterRef: {
+            /** Key */
+            key: string;
+            /** Value */
+            value: string;
+        };
+        /**
          * Group
          * @description What a hit is the best of.
          */
@@ -989,6 +1019,39 @@ export interface components {
             rows: number;
             /** Total */
             total: number;
+        };
+        /**
+         * NameSuggestion
+         * @description A taxon to filter by.
+         */
+        NameSuggestion: {
+            /**
+             * Filter
+             * @description As the filter `taxon` takes it: `genus:Morpho`.
+             */
+            filter: string;
+            /**
+             * Name
+             * @description The accepted name.
+             */
+            name: string;
+            /** Rank */
+            rank: string | null;
+            /** Authorship */
+            authorship: string | null;
+            /**
+             * Matched
+             * @description What was typed the beginning of.
+             */
+            matched: string;
+            /**
+             * Kind
+             * @description What `matched` is of the taxon.
+             * @enum {string}
+             */
+            kind: "accepted" | "synonym" | "common";
+            /** Count */
+            count: number;
         };
         /**
          * Passing
@@ -1424,6 +1487,34 @@ export interface components {
             records: components["schemas"]["SeedRecord"][];
             /** Embed Version */
             embed_version: string;
+        };
+        /**
+         * Suggestion
+         * @description A place or collection to filter by.
+         */
+        Suggestion: {
+            filter: components["schemas"]["FilterRef"];
+            /** Label */
+            label: string;
+            /** Count */
+            count: number;
+        };
+        /**
+         * Suggestions
+         * @description Names, places and collections that become filters; words that become the query.
+         */
+        Suggestions: {
+            /** Names */
+            names: components["schemas"]["NameSuggestion"][];
+            /** Places */
+            places: components["schemas"]["Suggestion"][];
+            /** Collections */
+            collections: components["schemas"]["Suggestion"][];
+            /**
+             * Words
+             * @description The query with its last word completed by what the museum contains.
+             */
+            words: string[];
         };
         /**
          * Summary
@@ -2624,6 +2715,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaxonTree"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suggest: {
+        parameters: {
+            query?: {
+                /** @description Each word begins a word of what is suggested; accents and capitals do not matter. */
+                q?: string;
+                /** @description Of each kind at most. */
+                limit?: number;
+                /** @description In which version images are counted; absent: the default. */
+                embed_version?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suggestions"];
                 };
             };
             /** @description What went wrong */

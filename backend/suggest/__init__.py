@@ -1,0 +1,1 @@
+"""Suggestions while typing: names and collections to filter by, words to search with."""
