@@ -8,6 +8,7 @@ instead, see docs/decisions/0003-encoders.md.
 from collections.abc import Callable, Iterator
 
 import torch
+from torch.nn.functional import linear, scaled_dot_product_attention
 
 LEAST = 10_000_000
 """Numbers in matrices below which a tower is quick anyway."""
@@ -25,16 +26,48 @@ def worthwhile(tower: torch.nn.Module) -> bool:
     return quick and held >= LEAST and held >= SHARE * total
 
 
+class Attention(torch.nn.Module):
+    """Self-attention with the weights of a `MultiheadAttention` whose batch comes first.
+
+    That one turns its batch first, after which every product copies the weights for each row.
+    """
+
+    def __init__(self, original: torch.nn.MultiheadAttention) -> None:
+        super().__init__()
+        self.in_proj_weight, self.in_proj_bias = original.in_proj_weight, original.in_proj_bias
+        self.out_proj, self.heads = original.out_proj, original.num_heads
+
+    def forward(
+        self,
+        states: torch.Tensor,
+        *_same: torch.Tensor,
+        need_weights: bool = False,  # noqa: ARG002  it is never asked for them
+        attn_mask: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, None]:
+        """States [n, length, width] to the same, and nothing for the weights."""
+        count, length, width = states.shape
+        joint = linear(states, self.in_proj_weight, self.in_proj_bias)
+        query, key, value = joint.view(count, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mask = None if attn_mask is None else attn_mask.to(query.dtype)
+        seen = scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return self.out_proj(seen.transpose(1, 2).reshape(count, length, width)), None
+
+
 def halve(tower: torch.nn.Module, same: Callable[[], bool]) -> bool:
     """Keep the matrices of `tower` in bfloat16, for use under autocast.
 
     Takes it back and returns False where `same` then says that the answers are others.
     """
     before = [(each, each.data) for each in _matrices(tower)]
+    replaced = list(_attentions(tower))
     for each, values in before:
         each.data = values.to(torch.bfloat16)
+    for parent, name, original in replaced:
+        setattr(parent, name, Attention(original))
     if same():
         return True
+    for parent, name, original in replaced:
+        setattr(parent, name, original)
     for each, values in before:
         each.data = values
     return False
@@ -53,3 +86,15 @@ def _matrices(tower: torch.nn.Module) -> Iterator[torch.nn.Parameter]:
         for each in module.parameters()
     }
     return iter(found.values())
+
+
+def _attentions(
+    tower: torch.nn.Module,
+) -> Iterator[tuple[torch.nn.Module, str, torch.nn.MultiheadAttention]]:
+    """Parent, name and module of every attention that `Attention` can stand in for."""
+    for parent in tower.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, torch.nn.MultiheadAttention) and (
+                child.batch_first and child.in_proj_weight is not None and child.bias_k is None
+            ):
+                yield parent, name, child

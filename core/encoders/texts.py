@@ -27,7 +27,7 @@ class CutTower:
     def __init__(self, tower: Any) -> None:
         self._tower = tower
         self._pool = getattr(tower, "text_pool_type", None) or tower.pool_type
-        self._end = int(getattr(tower, "text_eos_id", None) or getattr(tower, "eos_id", 0))
+        self._end: Any = getattr(tower, "text_eos_id", None) or getattr(tower, "eos_id", None)
         self.autocast = torch.float32
         """What the layers compute in."""
 

@@ -1,6 +1,7 @@
 """Texts go through as much of the tower as they need, and come out the same."""
 
 import time
+from functools import cache
 
 import open_clip
 import pytest
@@ -26,6 +27,7 @@ def model(custom: bool = False, **text_cfg: object) -> torch.nn.Module:
     return network.eval().requires_grad_(False)
 
 
+@cache
 def tokens(length: int = 16) -> torch.Tensor:
     return open_clip.SimpleTokenizer(context_length=length)(TEXTS)
 
