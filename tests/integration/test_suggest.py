@@ -131,15 +131,13 @@ async def test_every_suggested_filter_finds_what_it_says(client: httpx.AsyncClie
             assert answer.json()["total"] == count, (key, value)
 
 
-@pytest.mark.parametrize("typed", ["", "  ", "'", "&|!()", "zzz", "\\", "%"])
-async def test_nothing_to_suggest(client: httpx.AsyncClient, typed: str) -> None:
+async def test_nothing_to_suggest(client: httpx.AsyncClient) -> None:
     empty = {"names": [], "places": [], "collections": [], "words": []}
-    assert await suggest(client, typed) == empty
+    for typed in ("", "  ", "'", "&|!()", "zzz", "\\", "%"):
+        assert await suggest(client, typed) == empty
 
 
-async def test_candidates_come_from_an_index(
-    client: httpx.AsyncClient, engine: AsyncEngine
-) -> None:
+async def test_candidates_come_from_an_index(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         await conn.execute(
             text("INSERT INTO fact (hash, kind, value)"
