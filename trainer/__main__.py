@@ -13,18 +13,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from core import settings
 from core.errors import BioCosmosError, InvalidSetting
-from trainer import commands
+from trainer import commands, serving
 from trainer import publish as publishing
 from trainer import report as reports
 from trainer import sweep as sweeps
 from trainer.campaign import Trial, read_campaign
 from trainer.config import Config, read_config
+from trainer.serving import Queued
 from trainer.trials import Standing, standing
 
 OUT = Console(highlight=False, markup=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Trains and judges encoders.")
 
+_DOES_IT = "bin/worker --queue train does it, the Status page shows it"
 SWEEP = ("-m", "trainer", "sweep")
 
 ConfigOption = Annotated[Path | None, typer.Option("-c", "--config", help="YAML file of settings.")]
@@ -43,10 +45,25 @@ def train(
     override: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; an old one goes on.")] = None,
     label: LabelOption = "",
+    enqueue: Annotated[
+        bool, typer.Option("--enqueue", help="Leave it to a worker (bin/worker --queue train).")
+    ] = False,
+    publish: Annotated[
+        Path | None, typer.Option(help="With --enqueue: directory to make of the finished run.")
+    ] = None,
+    embed_version: Annotated[
+        str, typer.Option(help="With --publish: version to embed with it.")
+    ] = "",
 ) -> None:
     """Train, or go on with a run that was stopped: the numbers are the same."""
     with _errors("Stopped. The same command goes on where the run was saved."):
         own = _config(config, override)
+        if enqueue:
+            name = label or _label(config, override)
+            folder = (out or commands.run_folder(own)).resolve()
+            queued = Queued(own, name, folder, publish, embed_version)
+            OUT.print(f"queued as job {serving.ask(queued, settings.load())}; {_DOES_IT}")
+            return
         with _progress() as tick:
             told = commands.Told(OUT.print, tick)
             name = label or _label(config, override)
@@ -132,6 +149,18 @@ def _campaign_ended(folder: Path, states: list[str]) -> None:
         OUT.print(f"Compare them: python -m trainer report {folder}")
     if failed:
         raise SystemExit(1)
+
+
+@app.command()
+def worker(
+    queue: Annotated[str, typer.Option(help="train is the only one here.")] = "train",
+    once: Annotated[bool, typer.Option("--once", help="End when nothing waits.")] = False,
+) -> None:
+    """Do the training that waits in the queue, one run at a time (bin/worker --queue train)."""
+    with _errors("Stopped. Runs go on where they were saved."):
+        if queue != "train":
+            raise InvalidSetting("training has a worker of its own: bin/worker --queue train")
+        serving.serve(settings.load(), once=once)
 
 
 @app.command()

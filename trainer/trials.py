@@ -158,14 +158,14 @@ def _attempt(trial: Trial, folder: Path, launch: Sequence[str], told: Standing) 
         try:
             code = process.wait()
         finally:
-            _end(process)
+            end(process)
     told.seconds = round(told.seconds + time.monotonic() - began, 1)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     told.peak_mb = round(max(told.peak_mb, peak), 1)
     return code
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """End the process and all that it started; nothing outlives its trial."""
     for how, patience in ((signal.SIGINT, _GRACE), (signal.SIGKILL, None)):
         if process.poll() is None:
