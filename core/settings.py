@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     idigbio_media_url: str = "https://api.idigbio.org"
     """Where iDigBio's renditions of images are fetched."""
 
+    sync_schedule: str | None = None
+    """When `bin/worker` brings what changed at the sources, in the language of cron:
+    `0 3 * * 0` is every Sunday at three (UTC). When absent only `bin/ingest sync` does."""
+
     max_upload_bytes: int = Field(default=20_000_000, ge=1_000)
     """Largest picture accepted as a query, in bytes."""
 
@@ -75,6 +79,12 @@ class Settings(BaseSettings):
     upload_hours: float = Field(default=24.0, gt=0)
     """How long an uploaded query picture is kept, in hours."""
 
+    export_images: int = Field(default=1_000_000, ge=1)
+    """Images that one export may hold."""
+
+    export_days: float = Field(default=30.0, gt=0)
+    """How long the file of an export is kept, in days; its receipt stays for good."""
+
     device: str = "auto"
     """Device of the encoders: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`."""
 
@@ -83,6 +93,10 @@ class Settings(BaseSettings):
 
     encoder_cache: int = Field(default=2, ge=1)
     """How many encoders the API keeps loaded; the least recently used is dropped."""
+
+    encoder_memory_mb: int = Field(default=0, ge=0)
+    """Memory that the weights of those may take, in MB; 0: as much as they need. One is always
+    kept."""
 
     memory_engine_mb: int = Field(default=0, ge=0)
     """Memory for vectors held in the process that searches, in MB; 0 leaves them to Postgres."""
@@ -102,6 +116,13 @@ class Settings(BaseSettings):
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with https:// or http://")
         return value.rstrip("/")
+
+    @field_validator("sync_schedule")
+    @classmethod
+    def _cron(cls, value: str | None) -> str | None:
+        if value and len(value.split()) != 5:
+            raise ValueError("must be five fields: minute, hour, day, month, day of the week")
+        return value or None
 
     operator_token: SecretStr | None = None
     """Token that operator actions (changing the default version) must present."""

@@ -11,10 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.errors import BioCosmosError
 from core.settings import Settings
 from ingestor import merging, portals_cli
-from ingestor.commands import Images, Limit, Rate, bar, fetch, read, run
-from ingestor.download import download
-from ingestor.sources.dwca import DwcaSource
-from ingestor.sources.folder import FolderSource
+from ingestor.commands import Images, Limit, Queued, Rate, bar, do, run
 from ingestor.status import read as read_status
 from ingestor.status import show
 
@@ -32,18 +29,13 @@ def dwca(
     limit: Limit = None,
     no_images: Images = False,
     rate: Rate = 1.0,
+    enqueue: Queued = False,
 ) -> None:
     """Read a Darwin Core Archive: zip, tgz, directory or a single table."""
-
-    async def work(engine: AsyncEngine, settings: Settings) -> None:
-        remote = source.startswith(("http://", "https://"))
-        path = await download(source, settings) if remote else Path(source)
-        with DwcaSource(path, settings.home.resolve() / "archives") as opened:
-            await read(engine, opened, limit)
-        if not no_images:
-            await fetch(engine, settings, None, rate)
-
-    run(work)
+    remote = source.startswith(("http://", "https://"))
+    path = source if remote else str(Path(source).absolute())
+    given = {"source": "dwca", "path": path, "limit": limit, "images": not no_images, "rate": rate}
+    do("ingest", given, enqueue=enqueue)
 
 
 @app.command()
@@ -55,29 +47,28 @@ def folder(
     title: Annotated[str | None, typer.Option(help="What to call the dataset.")] = None,
     limit: Limit = None,
     no_images: Images = False,
+    enqueue: Queued = False,
 ) -> None:
     """Read a directory of images, described by a table or by the names of its folders."""
-
-    async def work(engine: AsyncEngine, settings: Settings) -> None:
-        with FolderSource(directory, records, title=title) as opened:
-            await read(engine, opened, limit)
-        if not no_images:  # they lie here; those of other hosts are not this command's
-            await fetch(engine, settings, None, rate=None)
-
-    run(work)
+    given = {
+        "source": "folder",
+        "path": str(directory.absolute()),
+        "records": str(records.absolute()) if records else None,
+        "title": title,
+        "limit": limit,
+        "images": not no_images,
+    }
+    do("ingest", given, enqueue=enqueue)
 
 
 @app.command()
 def images(
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many images.")] = None,
     rate: Rate = 1.0,
+    enqueue: Queued = False,
 ) -> None:
     """Fetch the images that are still to be had."""
-
-    async def work(engine: AsyncEngine, settings: Settings) -> None:
-        await fetch(engine, settings, limit, rate)
-
-    run(work)
+    do("download", {"limit": limit, "rate": rate}, enqueue=enqueue)
 
 
 @app.command()

@@ -1,9 +1,9 @@
 """What the commands of `bin/ingest` share: options, progress, a database to work on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -25,11 +25,14 @@ from core import settings as settings_module
 from core.db.embedded import open_database
 from core.db.engine import create_engine
 from core.db.migrate import migrate
+from core.jobs import args, queue
+from core.jobs.running import tracked
 from core.settings import Settings
-from ingestor.pictures import fetch_images
+from ingestor.pictures import PictureCounts
+from ingestor.receipt import Receipt
 from ingestor.report import print_pictures, print_receipt
-from ingestor.run import ingest
-from ingestor.sources.base import Source
+from ingestor.tasks import Progress as Told
+from ingestor.tasks import Teller, Work, perform
 
 notes = Console(stderr=True)
 
@@ -41,20 +44,56 @@ Images = Annotated[bool, typer.Option("--no-images", help="Leave the images for 
 Rate = Annotated[float, typer.Option(min=0.01, help="Requests a second to one host.")]
 
 
-async def read(engine: AsyncEngine, source: Source, limit: int | None) -> None:
-    """Read a source and print the receipt."""
-    with bar("records") as progress:
-        receipt = await ingest(engine, source, limit=limit, progress=progress)
-    print_receipt(receipt)
+Queued = Annotated[
+    bool, typer.Option("--enqueue", help="Leave it to a worker (bin/worker); do not wait.")
+]
 
 
-async def fetch(
-    engine: AsyncEngine, settings: Settings, limit: int | None, rate: float | None
-) -> None:
-    """Fetch the images that are due and print what came of it."""
-    with bar("images") as progress:
-        counts = await fetch_images(engine, settings, rate=rate, limit=limit, progress=progress)
-    print_pictures(counts)
+class Terminal(Teller):
+    """Tells the terminal as well."""
+
+    @contextmanager
+    def stage(self, what: str) -> Iterator[Told]:
+        """Begin a part of the work, with a progress bar."""
+        with super().stage(what) as tell, bar(what) as show:
+
+            def both(done: int, total: int | None) -> None:
+                tell(done, total)
+                show(done, total)
+
+            yield both
+
+    def note(self, text: str) -> None:
+        """Print it."""
+        super().note(text)
+        notes.print(text, markup=False)
+
+    def read(self, receipt: Receipt) -> None:
+        """Print the receipt."""
+        super().read(receipt)
+        print_receipt(receipt)
+
+    def fetched(self, counts: PictureCounts) -> None:
+        """Print what fetching came to."""
+        super().fetched(counts)
+        print_pictures(counts)
+
+
+def do(kind: str, given: Mapping[str, Any], *, enqueue: bool = False) -> None:
+    """Do a job here and now, or leave it to a worker."""
+    asked = args.parse(kind, given)
+    label = args.label(kind, asked)
+
+    async def work(engine: AsyncEngine, settings: Settings) -> None:
+        if enqueue:
+            async with engine.begin() as connection:
+                own = await queue.enqueue(connection, kind, args.dump(asked), label=label)
+            typer.echo(f"queued as job {own}; bin/worker does it, the Status page shows it")
+            return
+        async with tracked(engine, kind, label, args.dump(asked)) as job:
+            await perform(Work(engine, settings, Terminal(job)), kind, asked)
+
+    run(work)
 
 
 class _Speed(ProgressColumn):

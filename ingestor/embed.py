@@ -57,6 +57,11 @@ class EmbedReport:
     """Time from the first claim to the last commit, without loading and indexing."""
 
     @property
+    def counts(self) -> dict[str, int]:
+        """What a job keeps of it."""
+        return {"embedded": self.embedded, "skipped": self.skipped, "failed": self.failed}
+
+    @property
     def images_per_second(self) -> float:
         """Images embedded per second."""
         return self.embedded / self.seconds if self.seconds > 0 else 0.0

@@ -10,12 +10,15 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core import logs, settings
 from core.db.embedded import open_database
 from core.db.engine import create_engine
 from core.db.migrate import migrate
 from core.errors import BioCosmosError
+from core.jobs import args, queue
+from core.jobs.running import tracked
 from core.settings import Settings
 from ingestor import embed
 from ingestor.embed import EmbedReport
@@ -56,6 +59,7 @@ def parser() -> Parser:
     _add(made, "device", help="auto, cpu, cuda, cuda:1, mps (default: BIOCOSMOS_DEVICE)")
     _add(made, "limit", type=_positive, help="embed at most so many images")
     _add(made, "dry-run", action="store_true", help="load the model and say what would be done")
+    _add(made, "enqueue", action="store_true", help="leave it to a worker (bin/worker)")
     own = made.add_argument_group("preprocessing, where the model's config does not tell it")
     _add(own, "image-mean", type=_three, help="one number or R,G,B, of pixels from 0 to 1")
     _add(own, "image-std", type=_three, help="one number or R,G,B")
@@ -109,6 +113,7 @@ async def _work(url: str, chosen: Settings, options: argparse.Namespace) -> None
         "embed_version": options.embed_version,
         "preprocess": {key: value for key, value in preprocess.items() if value is not None},
     }
+    sizes = {"batch_size": options.batch_size, "limit": options.limit}
     engine = create_engine(url)
     try:
         if options.dry_run:
@@ -118,18 +123,31 @@ async def _work(url: str, chosen: Settings, options: argparse.Namespace) -> None
                 f" {version.weights_sha256[:12]}; {missing} of {embeddable} images to embed."
             )
             return
-        with _progress() as progress:
-            report = await embed.embed(
-                engine,
-                chosen,
-                **identity,
-                batch_size=options.batch_size,
-                limit=options.limit,
-                progress=progress,
-            )
-        OUT.print(_receipt(report))
+        await _job(engine, chosen, identity | sizes, enqueue=options.enqueue)
     finally:
         await engine.dispose()
+
+
+async def _job(
+    engine: AsyncEngine, chosen: Settings, asked: dict[str, Any], *, enqueue: bool
+) -> None:
+    """Embed here and now, or leave it to a worker."""
+    typed = args.parse("embed", asked)
+    if enqueue:
+        async with engine.begin() as conn:
+            own = await queue.enqueue(conn, "embed", args.dump(typed), label=typed.label)
+        OUT.print(f"queued as job {own}; bin/worker does it, the Status page shows it")
+        return
+    async with tracked(engine, "embed", typed.label, args.dump(typed)) as job:
+        with _progress() as show:
+
+            def progress(done: int, total: int) -> None:
+                job.tell(done, total)
+                show(done, total)
+
+            report = await embed.embed(engine, chosen, **asked, progress=progress)
+        job.counts.update(report.counts)
+    OUT.print(_receipt(report))
 
 
 def _receipt(report: EmbedReport) -> str:

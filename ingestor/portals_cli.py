@@ -1,21 +1,12 @@
 """`bin/ingest gbif`, `idigbio` and `iiif`: records and images from the portals."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.errors import InvalidSetting
-from core.settings import Settings
-from ingestor.commands import Images, Limit, Rate, fetch, notes, read, run
-from ingestor.sources.gbif import open_gbif
-from ingestor.sources.gbif_download import Download, GbifDownload
-from ingestor.sources.gbif_query import OPTIONS, GbifQuery, make_query
-from ingestor.sources.gbif_record import Rendition
-from ingestor.sources.idigbio import open_idigbio, parse_rq
-from ingestor.sources.iiif import IiifSource
-from ingestor.sources.portal import Portal
+from ingestor.commands import Images, Limit, Queued, Rate, do
+from ingestor.sources.idigbio import parse_rq
 
 Several = list[str] | None
 
@@ -59,23 +50,25 @@ def gbif(
     limit: Limit = None,
     no_images: Images = False,
     rate: Rate = 1.0,
+    enqueue: Queued = False,
 ) -> None:
     """Read what a search of GBIF finds; options given more than once are alternatives."""
-    given = (dataset, institution, basis, country, year, licence, geometry)
-    options = {name: values or () for name, values in zip(OPTIONS, given, strict=True)}
-
-    async def records(engine: AsyncEngine, settings: Settings, portal: Portal) -> None:
-        url, names = settings.gbif_url, taxon or ()
-        query = await make_query(
-            portal, url, taxa=names, checklist=checklist, options=options, extra=param or ()
-        )
-        _refuse_everything(query)
-        if download:
-            await _downloaded(engine, settings, portal, query, rendition, limit)
-        else:
-            await _searched(engine, settings, portal, query, rendition, limit)
-
-    run(_work(records, no_images, rate))
+    given = {
+        "source": "gbif",
+        "taxon": taxon or (),
+        "checklist": checklist,
+        "dataset": dataset or (),
+        "institution": institution or (),
+        "basis": basis or (),
+        "country": country or (),
+        "year": year or (),
+        "licence": licence or (),
+        "geometry": geometry or (),
+        "param": param or (),
+        "rendition": rendition,
+        "download": download,
+    }
+    _ingest(given, limit, no_images, rate, enqueue)
 
 
 def idigbio(
@@ -84,20 +77,11 @@ def idigbio(
     limit: Limit = None,
     no_images: Images = False,
     rate: Rate = 1.0,
+    enqueue: Queued = False,
 ) -> None:
     """Read what a record query of iDigBio finds."""
-
-    async def records(engine: AsyncEngine, settings: Settings, portal: Portal) -> None:
-        source = await open_idigbio(
-            portal,
-            settings.idigbio_url,
-            settings.idigbio_media_url,
-            parse_rq(rq),
-            rendition=rendition,
-        )
-        await read(engine, source, limit)
-
-    run(_work(records, no_images, rate))
+    given = {"source": "idigbio", "rq": parse_rq(rq), "rendition": rendition}
+    _ingest(given, limit, no_images, rate, enqueue)
 
 
 def iiif(
@@ -105,66 +89,14 @@ def iiif(
     limit: Limit = None,
     no_images: Images = False,
     rate: Rate = 1.0,
+    enqueue: Queued = False,
 ) -> None:
     """Read IIIF manifests: each is a record, its canvases are the images."""
-
-    async def records(engine: AsyncEngine, _: Settings, portal: Portal) -> None:
-        await read(engine, IiifSource(portal, url), limit)
-
-    run(_work(records, no_images, rate))
+    _ingest({"source": "iiif", "url": url}, limit, no_images, rate, enqueue)
 
 
-Records = Callable[[AsyncEngine, Settings, Portal], Awaitable[None]]
-
-
-def _work(
-    records: Records, no_images: bool, rate: float
-) -> Callable[[AsyncEngine, Settings], Awaitable[None]]:
-    async def work(engine: AsyncEngine, settings: Settings) -> None:
-        async with Portal(settings, rate=rate) as portal:
-            await records(engine, settings, portal)
-        if not no_images:
-            await fetch(engine, settings, None, rate)
-
-    return work
-
-
-def _refuse_everything(query: GbifQuery) -> None:
-    """Nobody means all of GBIF."""
-    if all(name in ("mediaType", "checklistKey") for name, _ in query.parameters):
-        raise InvalidSetting("say which records: --taxon, --dataset, --institution, --param, …")
-
-
-async def _searched(
-    engine: AsyncEngine,
-    settings: Settings,
-    portal: Portal,
-    query: GbifQuery,
-    rendition: Rendition,
-    limit: int | None,
+def _ingest(
+    given: Mapping[str, Any], limit: int | None, no_images: bool, rate: float, enqueue: bool
 ) -> None:
-    source = await open_gbif(portal, settings.gbif_url, query, rendition=rendition)
-    await read(engine, source, limit)
-
-
-async def _downloaded(
-    engine: AsyncEngine,
-    settings: Settings,
-    portal: Portal,
-    query: GbifQuery,
-    rendition: Rendition,
-    limit: int | None,
-) -> None:
-    if rendition == "cache":  # it needs the key of each record, which the archive's media lack
-        raise InvalidSetting("--rendition cache works only without --download")
-    for note in query.notes:
-        notes.print(note, markup=False)
-    download = Download(portal, settings, query)
-    path = await download.fetch(lambda said: notes.print(f"GBIF: {said}", markup=False))
-    unpacked = settings.home.resolve() / "archives"
-    small = rendition == "small"
-    with GbifDownload(path, unpacked, query, settings.gbif_url, small=small) as source:
-        await read(engine, source, limit)
-    download.used()
-    if download.doi:
-        notes.print(f"Cite these records as https://doi.org/{download.doi}", markup=False)
+    common = {"limit": limit, "images": not no_images, "rate": rate}
+    do("ingest", {**given, **common}, enqueue=enqueue)

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -77,6 +77,10 @@ class _Ear(logging.Handler):
             level = "error" if record.levelno >= logging.ERROR else "info"
             level = "warning" if record.levelno == logging.WARNING else level
             self._started.hear(record.getMessage(), level)
+
+
+Task = Callable[[Job], Awaitable[None]]
+"""Does a job: reports to it, stores its own results, raises what went wrong."""
 
 
 @contextmanager

@@ -131,6 +131,17 @@ async def retry(connection: AsyncConnection, own: UUID) -> None:
     await note(connection, own, "info", "queued again")
 
 
+async def earlier(engine: AsyncEngine, own: UUID, kinds: Sequence[str]) -> bool:
+    """Whether a job of these kinds that was asked for before this one is still to end."""
+    asked = text(
+        "SELECT EXISTS (SELECT FROM job AS other, job AS this WHERE this.id = :own"
+        " AND other.queue_id IS NOT NULL AND other.kind = ANY(:kinds)"
+        " AND other.created_at < this.created_at AND other.state IN ('queued', 'running'))"
+    )
+    async with engine.connect() as connection:
+        return bool(await connection.scalar(asked, {"own": own, "kinds": list(kinds)}))
+
+
 async def _row(connection: AsyncConnection, own: UUID) -> Any:
     row = (await connection.execute(select(job).where(job.c.id == own).with_for_update())).first()
     if row is None:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.db.engine import normalise
 from core.errors import BioCosmosError, Conflict, InvalidSetting, JobCancelled, Unavailable
-from core.jobs.job import Job
+from core.jobs.job import Task
 from core.jobs.queue import STALE, enqueue, recover
 from core.jobs.running import PutBack, running
 
@@ -26,9 +26,6 @@ FINISH = 5.0
 """Seconds that jobs under way have to finish after the worker was told to stop."""
 LOOK = 5.0
 """Seconds between looks for work and for what dead workers left; news of work comes at once."""
-
-Task = Callable[[Job], Awaitable[None]]
-"""Does a job: reports to it, stores its own results, raises what went wrong."""
 
 
 async def work(

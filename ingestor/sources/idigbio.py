@@ -15,7 +15,8 @@ from ingestor.sources.idigbio_record import (
     specimen_row,
 )
 from ingestor.sources.links import fetchable
-from ingestor.sources.portal import Check, Json, JsonValue, Portal, as_count, as_text, rows_of
+from ingestor.sources.portal import Json, JsonValue, Portal, as_count, as_text, rows_of
+from ingestor.sources.portal_answers import Check
 
 Rendition = Literal["small", "original"]
 """small: iDigBio's own copy of 600 pixels, or the museum's IIIF at 1024; original: as published."""
@@ -34,12 +35,16 @@ def parse_rq(text: str) -> Json:
         rq = json.loads(text)
     except ValueError as error:
         raise InvalidSetting(f"--rq is not JSON: {error}") from error
+    return parse_record_query(rq)
+
+
+def parse_record_query(rq: object) -> Json:
+    """Return a record query that can be asked; InvalidSetting."""
     if not isinstance(rq, dict) or not rq:
         raise InvalidSetting('--rq must be a JSON object such as {"order":"lepidoptera"}')
     if "uuid" in rq:
         raise InvalidSetting("--rq cannot name uuid: pages are cut by it; ask by another term")
-    rq.setdefault("hasImage", True)
-    return rq
+    return {**rq, "hasImage": rq.get("hasImage", True)}
 
 
 async def open_idigbio(

@@ -1,0 +1,209 @@
+"""What a worker, or a command, does for a job of each kind."""
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from core import versions
+from core.encoders.registry import EncoderRegistry
+from core.jobs import args as jobargs
+from core.jobs import queue
+from core.jobs.args import Args
+from core.jobs.job import Job, Task
+from core.settings import Settings
+from ingestor import embed as embedding
+from ingestor import registered
+from ingestor.index import build_index, verify
+from ingestor.pictures import PictureCounts, fetch_images
+from ingestor.receipt import Receipt
+from ingestor.requests import Request, opened
+from ingestor.run import ingest
+
+LOOK = 2.0
+"""Seconds between looks at the jobs that another waits for."""
+Progress = Callable[[int, int | None], None]
+
+
+class Teller:
+    """Tells a job how its work goes; a command tells the terminal as well."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    @contextmanager
+    def stage(self, what: str) -> Iterator[Progress]:
+        """Begin a part of the work: records, images; yields what is to be told of it."""
+        self.job.say(f"{what} …")
+        self.job.tell(0, None)
+        yield self.job.tell
+
+    def note(self, text: str) -> None:
+        """Say something worth knowing."""
+        self.job.say(text)
+
+    def read(self, receipt: Receipt) -> None:
+        """Say what reading came to."""
+        numbers = dataclasses.asdict(receipt)
+        for name, value in numbers.items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                self.job.counts[name] += value
+        for reason, count in receipt.rejected.items():
+            self.job.counts[f"rejected: {reason}"] += count
+        self.job.say(
+            f"{receipt.label}: {receipt.new:,} new, {receipt.changed:,} changed,"
+            f" {receipt.unchanged:,} unchanged, {receipt.withdrawn:,} withdrawn records;"
+            f" {receipt.images_new:,} new images"
+        )
+
+    def fetched(self, counts: PictureCounts) -> None:
+        """Say what fetching came to."""
+        for state, count in counts.states.items():
+            self.job.counts[f"images {state}"] += count
+        said = ", ".join(f"{count:,} {state}" for state, count in counts.states.most_common())
+        self.job.say(f"Images: {said or 'none were due'}")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a task works with."""
+
+    engine: AsyncEngine
+    settings: Settings
+    tell: Teller
+
+
+Does = Callable[[Work, Any], Awaitable[None]]
+"""Does what the arguments, typed as `core.jobs.args` says, ask for."""
+
+
+async def read_and_fetch(work: Work, request: Request) -> None:
+    """Read a source, remember it for `sync`, and fetch the images that are due."""
+    async with opened(request, work.engine, work.settings, work.tell.note) as source:
+        with work.tell.stage("records") as progress:
+            receipt = await ingest(work.engine, source, limit=request.limit, progress=progress)
+        work.tell.read(receipt)
+        if request.limit is None:
+            async with work.engine.begin() as connection:
+                await registered.remember(connection, source, request, whole=receipt.complete)
+    if request.images:  # a folder's lie here; those of other hosts are not its business
+        rate = None if isinstance(request, jobargs.Folder) else request.rate
+        await fetch(work, rate)
+
+
+async def fetch(work: Work, rate: float | None, limit: int | None = None) -> None:
+    """Fetch the images that are due."""
+    with work.tell.stage("images") as progress:
+        counts = await fetch_images(
+            work.engine, work.settings, rate=rate, limit=limit, progress=progress
+        )
+    work.tell.fetched(counts)
+
+
+async def _download(work: Work, asked: jobargs.Download) -> None:
+    await fetch(work, asked.rate, asked.limit)
+
+
+async def _embed(work: Work, asked: jobargs.Embed) -> None:
+    """Embed; once more after the ingests that were asked for before it have ended."""
+    while True:
+        before = await queue.earlier(work.engine, work.tell.job.id, ("ingest", "download"))
+        await _embed_once(work, asked)
+        if not before:
+            return
+        work.tell.note("waiting for the images of earlier jobs")
+        while await queue.earlier(work.engine, work.tell.job.id, ("ingest", "download")):
+            await asyncio.sleep(LOOK)
+
+
+async def _embed_once(work: Work, asked: jobargs.Embed) -> None:
+    with work.tell.stage("embedding") as progress:
+        report = await embedding.embed(
+            work.engine,
+            work.settings,
+            model=asked.model,
+            pretrained=asked.pretrained,
+            embed_version=asked.embed_version,
+            preprocess=asked.preprocess,
+            batch_size=asked.batch_size,
+            limit=asked.limit,
+            progress=progress,
+        )
+    work.tell.job.counts.update(report.counts)
+    work.tell.note(
+        f"Embedded {report.embedded:,} images as {report.embed_version!r}"
+        f" ({report.images_per_second:.1f} images/s)"
+    )
+
+
+async def _index(work: Work, asked: jobargs.Index) -> None:
+    work.tell.note(f"Building the index ({asked.kind})")
+    built = await build_index(work.engine, asked.embed_version, asked.kind)  # type: ignore[arg-type]
+    if built.index_kind == "exact":
+        work.tell.note("No index: every search compares with all")
+        return
+    work.tell.note(f"Measuring what the index ({built.index_kind}) finds")
+    async with work.engine.connect() as connection:
+        version = await versions.get(connection, asked.embed_version)
+    registry = EncoderRegistry(work.settings)
+    try:
+        encoder = await registry.get(version)
+        measured = await verify(work.engine, asked.embed_version, encoder.encode_texts)
+    finally:
+        registry.close()
+    work.tell.job.result["recall"] = measured.index_params.get("recall")
+
+
+async def _project(work: Work, asked: jobargs.Project) -> None:
+    from core.atlas.layout import Parameters
+    from ingestor.project import project  # numba and all take seconds to import
+
+    parameters = None if asked.seed is None else Parameters(seed=asked.seed)
+    said = ""
+
+    def progress(what: str, share: float) -> None:
+        nonlocal said
+        if what != said:
+            said = what
+            work.tell.note(what)
+        work.tell.job.tell(round(100 * share), 100)
+
+    report = await project(
+        work.engine,
+        asked.embed_version,
+        parameters=parameters,
+        fresh=asked.fresh,
+        progress=progress,
+    )
+    work.tell.note(f"{report.images:,} images on the atlas")
+
+
+DOES: Mapping[str, Does] = {
+    "ingest": read_and_fetch,
+    "download": _download,
+    "embed": _embed,
+    "index": _index,
+    "project": _project,
+}
+
+
+async def perform(work: Work, kind: str, asked: Args) -> None:
+    """Do what a job of that kind is told."""
+    await DOES[kind](work, asked)
+
+
+def tasks(engine: AsyncEngine, settings: Settings) -> dict[str, Task]:
+    """Return the tasks of this program's worker, by kind."""
+
+    def task(kind: str) -> Task:
+        async def run(job: Job) -> None:
+            asked = await asyncio.to_thread(jobargs.parse, kind, job.args)
+            await perform(Work(engine, settings, Teller(job)), kind, asked)
+
+        return run
+
+    return {kind: task(kind) for kind in DOES}
