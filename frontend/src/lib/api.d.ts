@@ -50,6 +50,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/identify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Identify
+         * @description Name uploaded photos, images or records by rank, as far as the evidence goes.
+         *
+         *     503 `getting-ready` while what is needed once for a version is prepared: ask again.
+         */
+        get: operations["identify"];
+        put?: never;
+        /**
+         * Identify With
+         * @description The same with photos in the request (form, `photo`), or as JSON.
+         */
+        post: operations["identify_with"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/facets": {
         parameters: {
             query?: never;
@@ -501,7 +527,8 @@ export interface paths {
         };
         /**
          * Readyz
-         * @description The database answers and has the schema that this program needs; else 503.
+         * @description The database has the schema that this program needs and the default version's model is
+         *     loaded, so that the first search takes no longer than the next; else 503.
          */
         get: operations["readyz"];
         put?: never;
@@ -606,6 +633,82 @@ export interface components {
             image: string;
         };
         /**
+         * Boost
+         * @description How place and season lifted a species. Not having been recorded lowers nothing.
+         */
+        Boost: {
+            /** Factor */
+            factor: number;
+            /**
+             * Near
+             * @description Records within `kilometres` of the place.
+             */
+            near: number;
+            /**
+             * Season
+             * @description Records in the month or one beside it.
+             */
+            season: number;
+            /** Kilometres */
+            kilometres: number;
+        };
+        /**
+         * Candidate
+         * @description One taxon that a photo may show.
+         */
+        Candidate: {
+            /**
+             * Rank
+             * @enum {string}
+             */
+            rank: "kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species";
+            /** Name */
+            name: string;
+            /**
+             * Filter
+             * @description As a value of the filter `taxon`.
+             */
+            filter: string;
+            /** Common Name */
+            common_name: string | null;
+            /**
+             * Score
+             * @description Share of the evidence among the taxa compared, in [0, 1]; not a probability.
+             */
+            score: number;
+            /**
+             * Text Score
+             * @description Share by text prompts.
+             */
+            text_score: number | null;
+            /**
+             * Specimen Score
+             * @description Share of the votes of the nearest specimens.
+             */
+            specimen_score: number | null;
+            /**
+             * Neighbours
+             * @description How many of the specimens that voted are of this taxon.
+             */
+            neighbours: number;
+            /**
+             * Nearest
+             * @description Cosine with the nearest of them.
+             */
+            nearest: number | null;
+            /**
+             * Prompt
+             * @description Cosine with the best of its names.
+             */
+            prompt: number | null;
+            boost: components["schemas"]["Boost"] | null;
+            /**
+             * Evidence
+             * @description Its images among `neighbours`, nearest first.
+             */
+            evidence: string[];
+        };
+        /**
          * Colours
          * @description What each point is coloured by.
          */
@@ -685,6 +788,21 @@ export interface components {
             id: string;
             /** Title */
             title: string;
+        };
+        /**
+         * EvidenceImage
+         * @description The nearest picture of a specimen that voted.
+         */
+        EvidenceImage: {
+            /** Cosine */
+            cosine: number;
+            image: components["schemas"]["Image"];
+            record: components["schemas"]["RecordSummary"] | null;
+            /**
+             * Kilometres
+             * @description From the place given.
+             */
+            kilometres: number | null;
         };
         /**
          * Example
@@ -841,6 +959,76 @@ export interface components {
             also_in: string[];
         };
         /**
+         * Identified
+         * @description What was found about one photo.
+         */
+        Identified: {
+            /** Name */
+            name: string;
+            /**
+             * Image
+             * @description Upload id.
+             */
+            image: string | null;
+            /** Like */
+            like: string | null;
+            /** Record */
+            record: string | null;
+            /**
+             * Problem
+             * @description Why this photo could not be named; the others are not affected.
+             */
+            problem: string | null;
+            /** Rungs */
+            rungs: components["schemas"]["Rung"][];
+            /**
+             * Stops At
+             * @description The deepest supported rank; null: not even a kingdom.
+             */
+            stops_at: ("kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species") | null;
+            named: components["schemas"]["Named"] | null;
+            /**
+             * Left Out
+             * @description Specimens that are on the photo itself, by record id; they are no evidence.
+             */
+            left_out: string[];
+            /** Neighbours */
+            neighbours: components["schemas"]["EvidenceImage"][];
+            /**
+             * Lacks
+             * @description What the museum lacks for this question, in sentences.
+             */
+            lacks: string[];
+            /** Labels */
+            labels: components["schemas"]["LabelScore"][];
+            /** Bins */
+            bins: components["schemas"]["LabelScore"][];
+        };
+        /**
+         * IdentifyResponse
+         * @description Photos, each with its ladder. Scores compare candidates; they are not probabilities.
+         */
+        IdentifyResponse: {
+            embed_version: components["schemas"]["VersionRef"];
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "text" | "specimens" | "both";
+            /** Certainty */
+            certainty: number;
+            /**
+             * Taxa
+             * @description Taxa compared.
+             */
+            taxa: number;
+            measured: components["schemas"]["Measured"];
+            /** Photos */
+            photos: components["schemas"]["Identified"][];
+            /** Caveat */
+            caveat: string;
+        };
+        /**
          * Image
          * @description One still image with its rights.
          */
@@ -914,6 +1102,19 @@ export interface components {
              * @description Left, bottom, right, top of the region.
              */
             box: number[];
+        };
+        /**
+         * LabelScore
+         * @description A label, or bin, of the asker's own.
+         */
+        LabelScore: {
+            /** Label */
+            label: string;
+            /**
+             * Score
+             * @description Share among the labels given; not a probability.
+             */
+            score: number;
         };
         /**
          * Labels
@@ -1005,6 +1206,21 @@ export interface components {
             image_id: string;
         };
         /**
+         * Measured
+         * @description The trials behind the ladder: photos of this museum, named with their own specimen left out.
+         */
+        Measured: {
+            /** Photos */
+            photos: number;
+            /**
+             * Text Share
+             * @description How much text prompts count beside specimens.
+             */
+            text_share: number;
+            /** Reached */
+            reached: components["schemas"]["Reached"][];
+        };
+        /**
          * Milliseconds
          * @description Where the time went.
          */
@@ -1052,6 +1268,25 @@ export interface components {
             kind: "accepted" | "synonym" | "common";
             /** Count */
             count: number;
+        };
+        /**
+         * Named
+         * @description The answer: the taxon at which the ladder stops.
+         */
+        Named: {
+            /**
+             * Rank
+             * @enum {string}
+             */
+            rank: "kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species";
+            /** Name */
+            name: string;
+            /** Filter */
+            filter: string;
+            /** Common Name */
+            common_name: string | null;
+            /** Support */
+            support: number;
         };
         /**
          * Passing
@@ -1190,6 +1425,21 @@ export interface components {
             rank: string;
             /** Name */
             name: string;
+        };
+        /**
+         * Reached
+         * @description How often the trials reached a rank at the certainty asked for, and how often rightly.
+         */
+        Reached: {
+            /**
+             * Rank
+             * @enum {string}
+             */
+            rank: "kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species";
+            /** Share */
+            share: number;
+            /** Right */
+            right: number | null;
         };
         /**
          * RecordDetail
@@ -1379,6 +1629,32 @@ export interface components {
             /** Catalog Number */
             catalog_number: string | null;
             dataset: components["schemas"]["DatasetRef"];
+        };
+        /**
+         * Rung
+         * @description One rank of the ladder.
+         */
+        Rung: {
+            /**
+             * Rank
+             * @enum {string}
+             */
+            rank: "kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species";
+            /**
+             * Taxon
+             * @description Where the evidence leads, within the taxon above; null where it names nothing.
+             */
+            taxon: string | null;
+            /**
+             * Support
+             * @description Share right among trials on the museum's own photos with like evidence, never above that of
+             *     the rank above; null where too few trials tell.
+             */
+            support: number | null;
+            /** Supported */
+            supported: boolean;
+            /** Candidates */
+            candidates: components["schemas"]["Candidate"][];
         };
         /**
          * SearchResponse
@@ -2222,6 +2498,224 @@ export interface components {
              */
             min_score: number | null;
         };
+        /**
+         * IdentifyParams
+         * @description Photos that are here already, and how to name them.
+         */
+        IdentifyParams: {
+            /**
+             * Method
+             * @description `text`: zero-shot text prompts, the names of the museum's taxa beside the photo.
+             *     `specimens`: votes of the nearest specimens. `both`: a mean of the two, weighted as named the
+             *     museum's own photos best.
+             * @default both
+             * @enum {string}
+             */
+            method: "text" | "specimens" | "both";
+            /**
+             * Embed Version
+             * @description Absent: the default version.
+             * @default null
+             */
+            embed_version: string | null;
+            /**
+             * Certainty
+             * @description A rank is supported where so large a share of trials with like evidence was right.
+             * @default 0.9
+             */
+            certainty: number;
+            /**
+             * Within
+             * @description Only taxa within these: a name, `rank:name`; with a minus before it, none of these.
+             * @default []
+             */
+            within: string[];
+            /**
+             * Latitude
+             * @default null
+             */
+            latitude: number | null;
+            /**
+             * Longitude
+             * @description Where the photo was taken, in degrees: lifts species recorded nearby.
+             * @default null
+             */
+            longitude: number | null;
+            /**
+             * Month
+             * @description When: lifts species recorded in the season.
+             * @default null
+             */
+            month: number | null;
+            /**
+             * Labels
+             * @description Labels of the asker's own, compared with each other by text prompts.
+             * @default []
+             */
+            labels: string[];
+            /**
+             * Bins
+             * @description Labels with the bin that each counts for: `Luna moth=moth`.
+             * @default []
+             */
+            bins: string[];
+            /**
+             * Limit
+             * @description Candidates at each rank.
+             * @default 5
+             */
+            limit: number;
+            /**
+             * Rank
+             * @description Of the rows of the CSV.
+             * @default species
+             * @enum {string}
+             */
+            rank: "kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species";
+            /**
+             * Format
+             * @description `csv`: one row a photo and candidate, with the columns of pybioclip.
+             * @default json
+             * @enum {string}
+             */
+            format: "json" | "csv";
+            /**
+             * Image
+             * @description Ids of uploaded photos.
+             * @default []
+             */
+            image: string[];
+            /**
+             * Like
+             * @description Ids of images of the museum: named from their stored vectors, their specimens left out.
+             * @default []
+             */
+            like: string[];
+            /**
+             * Record
+             * @description Ids of records: each by the mean of its images' vectors, itself left out.
+             * @default []
+             */
+            record: string[];
+            /**
+             * Name
+             * @description File names of the uploaded photos, in their order, for the answer.
+             * @default []
+             */
+            name: string[];
+        };
+        /**
+         * IdentifyForm
+         * @description The same as a form, where photos themselves may be sent as `photo`, several times.
+         */
+        IdentifyForm: {
+            /**
+             * Method
+             * @description `text`: zero-shot text prompts, the names of the museum's taxa beside the photo.
+             *     `specimens`: votes of the nearest specimens. `both`: a mean of the two, weighted as named the
+             *     museum's own photos best.
+             * @default both
+             * @enum {string}
+             */
+            method: "text" | "specimens" | "both";
+            /**
+             * Embed Version
+             * @description Absent: the default version.
+             * @default null
+             */
+            embed_version: string | null;
+            /**
+             * Certainty
+             * @description A rank is supported where so large a share of trials with like evidence was right.
+             * @default 0.9
+             */
+            certainty: number;
+            /**
+             * Within
+             * @description Only taxa within these: a name, `rank:name`; with a minus before it, none of these.
+             * @default []
+             */
+            within: string[];
+            /**
+             * Latitude
+             * @default null
+             */
+            latitude: number | null;
+            /**
+             * Longitude
+             * @description Where the photo was taken, in degrees: lifts species recorded nearby.
+             * @default null
+             */
+            longitude: number | null;
+            /**
+             * Month
+             * @description When: lifts species recorded in the season.
+             * @default null
+             */
+            month: number | null;
+            /**
+             * Labels
+             * @description Labels of the asker's own, compared with each other by text prompts.
+             * @default []
+             */
+            labels: string[];
+            /**
+             * Bins
+             * @description Labels with the bin that each counts for: `Luna moth=moth`.
+             * @default []
+             */
+            bins: string[];
+            /**
+             * Limit
+             * @description Candidates at each rank.
+             * @default 5
+             */
+            limit: number;
+            /**
+             * Rank
+             * @description Of the rows of the CSV.
+             * @default species
+             * @enum {string}
+             */
+            rank: "kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species";
+            /**
+             * Format
+             * @description `csv`: one row a photo and candidate, with the columns of pybioclip.
+             * @default json
+             * @enum {string}
+             */
+            format: "json" | "csv";
+            /**
+             * Image
+             * @description Ids of uploaded photos.
+             * @default []
+             */
+            image: string[];
+            /**
+             * Like
+             * @description Ids of images of the museum: named from their stored vectors, their specimens left out.
+             * @default []
+             */
+            like: string[];
+            /**
+             * Record
+             * @description Ids of records: each by the mean of its images' vectors, itself left out.
+             * @default []
+             */
+            record: string[];
+            /**
+             * Name
+             * @description File names of the uploaded photos, in their order, for the answer.
+             * @default []
+             */
+            name: string[];
+            /**
+             * Photo
+             * @description Picture files.
+             * @default []
+             */
+            photo: string[];
+        };
     };
     responses: never;
     parameters: never;
@@ -2395,6 +2889,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SeedResponse"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identify: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `text`: zero-shot text prompts, the names of the museum's taxa beside the photo.
+                 *     `specimens`: votes of the nearest specimens. `both`: a mean of the two, weighted as named the
+                 *     museum's own photos best.
+                 */
+                method?: "text" | "specimens" | "both";
+                /** @description Absent: the default version. */
+                embed_version?: string | null;
+                /** @description A rank is supported where so large a share of trials with like evidence was right. */
+                certainty?: number;
+                /** @description Only taxa within these: a name, `rank:name`; with a minus before it, none of these. */
+                within?: string[];
+                latitude?: number | null;
+                /** @description Where the photo was taken, in degrees: lifts species recorded nearby. */
+                longitude?: number | null;
+                /** @description When: lifts species recorded in the season. */
+                month?: number | null;
+                /** @description Labels of the asker's own, compared with each other by text prompts. */
+                labels?: string[];
+                /** @description Labels with the bin that each counts for: `Luna moth=moth`. */
+                bins?: string[];
+                /** @description Candidates at each rank. */
+                limit?: number;
+                /** @description Of the rows of the CSV. */
+                rank?: "kingdom" | "phylum" | "class" | "order" | "family" | "genus" | "species";
+                /** @description `csv`: one row a photo and candidate, with the columns of pybioclip. */
+                format?: "json" | "csv";
+                /** @description Ids of uploaded photos. */
+                image?: string[];
+                /** @description Ids of images of the museum: named from their stored vectors, their specimens left out. */
+                like?: string[];
+                /** @description Ids of records: each by the mean of its images' vectors, itself left out. */
+                record?: string[];
+                /** @description File names of the uploaded photos, in their order, for the answer. */
+                name?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentifyResponse"];
+                    "text/csv": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identify_with: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentifyParams"];
+                "multipart/form-data": components["schemas"]["IdentifyForm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentifyResponse"];
+                    "text/csv": unknown;
                 };
             };
             /** @description What went wrong */

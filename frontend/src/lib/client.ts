@@ -1,9 +1,20 @@
 /** Typed calls to the REST API. Every failure is an `ApiProblem` with words a person can use. */
 import createClient from "openapi-fetch";
 import type { paths } from "./api.d.ts";
-import { searchQuery } from "./query";
+import { countQuery, searchQuery } from "./query";
 import { strings } from "./strings";
-import type { RecordDetail, SearchResult, Summary, Version } from "./types";
+import type {
+  Facet,
+  FacetName,
+  Facets,
+  MapCounts,
+  RecordDetail,
+  SearchResult,
+  Summary,
+  TaxonTree,
+  Timeline,
+  Version,
+} from "./types";
 import type { SearchState } from "./url";
 
 export class ApiProblem extends Error {
@@ -59,11 +70,66 @@ async function answer<T>(
   throw toProblem(response.status, error, response.headers.get("x-request-id"));
 }
 
-export function search(state: SearchState, signal: AbortSignal): Promise<SearchResult> {
-  const query = searchQuery(
-    state,
-  ) as unknown as paths["/api/v1/search"]["get"]["parameters"]["query"];
+/** The first page of an answer, or the one that `cursor` names. */
+export function search(
+  state: SearchState,
+  signal?: AbortSignal,
+  cursor?: string,
+): Promise<SearchResult> {
+  const query = { ...searchQuery(state), ...(cursor && { cursor }) };
   return answer(client.GET("/api/v1/search", { params: { query }, signal }));
+}
+
+/** The facets of the panel, counted under the filters. */
+export function fetchFacets(
+  state: SearchState,
+  facet: readonly FacetName[],
+  signal: AbortSignal,
+): Promise<Facets> {
+  const query = { ...countQuery(state), facet: [...facet], limit: 8 };
+  return answer(client.GET("/api/v1/facets", { params: { query }, signal }));
+}
+
+/** One facet in depth: values of which a word begins with `prefix`. */
+export async function fetchFacet(
+  state: SearchState,
+  facet: FacetName,
+  prefix: string,
+  limit: number,
+): Promise<Facet> {
+  const query = { ...countQuery(state), facet: [facet], prefix, limit };
+  const { facets } = await answer(client.GET("/api/v1/facets", { params: { query } }));
+  const [only] = facets;
+  if (!only) throw new ApiProblem(strings.problem.noDetail, "", 500, "unknown", null);
+  return only;
+}
+
+/** How many images pass the filters. */
+export async function countOf(state: SearchState): Promise<number> {
+  const query = { ...countQuery(state), facet: ["coordinates" as const], limit: 1 };
+  return (await answer(client.GET("/api/v1/facets", { params: { query } }))).total;
+}
+
+/** Images by year and month under the filters. */
+export function fetchTimeline(state: SearchState, signal: AbortSignal): Promise<Timeline> {
+  return answer(client.GET("/api/v1/timeline", { params: { query: countQuery(state) }, signal }));
+}
+
+/** Images by place in a part of the map: west, south, east, north. */
+export function fetchMap(
+  state: SearchState,
+  window: readonly number[],
+  cells: number,
+  signal: AbortSignal,
+): Promise<MapCounts> {
+  const query = { ...countQuery(state), window: window.join(","), cells };
+  return answer(client.GET("/api/v1/map", { params: { query }, signal }));
+}
+
+/** Taxa under one (`order:Lepidoptera`), or the uppermost. */
+export function fetchTaxa(state: SearchState, under: string | null): Promise<TaxonTree> {
+  const query = { ...countQuery(state), ...(under && { under }) };
+  return answer(client.GET("/api/v1/taxa/tree", { params: { query } }));
 }
 
 export function fetchRecord(id: string, signal?: AbortSignal): Promise<RecordDetail> {

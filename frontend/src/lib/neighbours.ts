@@ -14,7 +14,7 @@ type Listed = {
 
 /** Null at an end of the list, and on both sides when the open record is not in it. */
 export function neighbours(
-  hits: Listed[],
+  hits: readonly Listed[],
   { open, pic }: Pick<SearchState, "open" | "pic">,
 ): { previous: Opened | null; next: Opened | null } {
   const listed = hits.flatMap((hit) =>

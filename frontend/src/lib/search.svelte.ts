@@ -1,17 +1,43 @@
 /** Runs the search that the address asks for, one at a time, and remembers the last few answers. */
 import { ApiProblem, search } from "./client";
-import type { SearchResult } from "./types";
+import type { Hit, SearchResult } from "./types";
 import { asks, searchKey, type SearchState } from "./url";
 
 const KEEP = 8;
 
+/** The first answer and what was fetched after it. */
+interface Answer {
+  first: SearchResult;
+  hits: readonly Hit[];
+  next: string | null;
+}
+
 export class SearchRun {
-  result = $state.raw<SearchResult | null>(null);
+  #answer = $state.raw<Answer | null>(null);
   problem = $state.raw<ApiProblem | null>(null);
+  /** What went wrong with fetching more; the results so far stay. */
+  moreProblem = $state.raw<ApiProblem | null>(null);
   loading = $state(false);
-  #answers = new Map<string, SearchResult>();
+  loadingMore = $state(false);
+  #answers = new Map<string, Answer>();
   #running: AbortController | null = null;
   #key: string | null = null;
+  #state: SearchState | null = null;
+
+  /** The first answer: counts, version, timing. */
+  get result(): SearchResult | null {
+    return this.#answer?.first ?? null;
+  }
+
+  /** Every image so far. */
+  get hits(): readonly Hit[] {
+    return this.#answer?.hits ?? [];
+  }
+
+  /** Whether there is a next page. */
+  get canShowMore(): boolean {
+    return Boolean(this.#answer?.next);
+  }
 
   /** Shows the answer to `state`; does nothing when it is already shown or on its way. */
   async ask(state: SearchState): Promise<void> {
@@ -19,10 +45,12 @@ export class SearchRun {
     if (key === this.#key) return;
     this.#running?.abort();
     this.#key = key;
-    this.problem = null;
+    this.#state = state;
+    this.problem = this.moreProblem = null;
+    this.loadingMore = false;
     const known = this.#answers.get(key);
     if (known || !key) {
-      this.result = known ?? null;
+      this.#answer = known ?? null;
       this.loading = false;
       return;
     }
@@ -35,27 +63,49 @@ export class SearchRun {
     return this.ask(state);
   }
 
+  /** Adds the next page to what is shown; gives how many images came. */
+  async more(): Promise<number> {
+    const [answer, key, state] = [this.#answer, this.#key, this.#state];
+    if (!answer?.next || !key || !state || this.loading || this.loadingMore) return 0;
+    this.loadingMore = true;
+    this.moreProblem = null;
+    try {
+      const page = await search(state, this.#running?.signal, answer.next);
+      const hits = [...answer.hits, ...page.hits];
+      this.#remember(key, { first: answer.first, hits, next: page.next_cursor });
+      return page.hits.length;
+    } catch (error) {
+      if (this.#key !== key) return 0;
+      if (!(error instanceof ApiProblem)) throw error;
+      this.moreProblem = error;
+      return 0;
+    } finally {
+      if (this.#key === key) this.loadingMore = false;
+    }
+  }
+
   async #fetch(key: string, state: SearchState): Promise<void> {
     const running = new AbortController();
     this.#running = running;
     this.loading = true;
     try {
-      const result = await search(state, running.signal);
-      this.#remember(key, result);
-      if (this.#key === key) this.result = result;
+      const first = await search(state, running.signal);
+      this.#remember(key, { first, hits: first.hits, next: first.next_cursor });
     } catch (error) {
       if (running.signal.aborted) return;
       if (!(error instanceof ApiProblem)) throw error;
-      this.result = null;
+      this.#answer = null;
       this.problem = error;
     }
     if (this.#running === running) this.loading = false;
   }
 
-  #remember(key: string, result: SearchResult): void {
-    this.#answers.set(key, result);
+  #remember(key: string, answer: Answer): void {
+    this.#answers.delete(key);
+    this.#answers.set(key, answer);
     const oldest = this.#answers.keys().next().value;
     if (this.#answers.size > KEEP && oldest !== undefined) this.#answers.delete(oldest);
+    if (this.#key === key) this.#answer = answer;
   }
 }
 

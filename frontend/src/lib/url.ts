@@ -182,6 +182,18 @@ export function searchKey(state: SearchState): string {
   return encode({ ...state, w, lessWeight, perGroup, tab: "grid", open: null, pic: null });
 }
 
+/** The question "what looks like this image", in the same version and way of seeing. */
+export function moreLike(state: SearchState, imageId: string): SearchState {
+  const { v, fuse, n, tab, filters } = state;
+  return { ...EMPTY, v, fuse, n, tab, filters, like: imageId };
+}
+
+/** The same question, further from an image. */
+export function lessLikeToo(state: SearchState, imageId: string): SearchState {
+  const lessLike = [...new Set([...state.lessLike, imageId])];
+  return { ...state, lessLike, open: null, pic: null };
+}
+
 /** At most one of the three stays: the upload, else the image, else the record. */
 function onePicture(img: string | null, like: string | null, likeRecord: string | null) {
   return {

@@ -3,18 +3,22 @@
  * loaded on its own brings its words along: import them from `strings/<feature>` there.
  */
 import { about } from "./about";
+import { filters } from "./filters";
 import { frame } from "./frame";
 import { problem } from "./problem";
 import { record } from "./record";
 import { results } from "./results";
 import { search } from "./search";
 import { versions } from "./versions";
+import { why } from "./why";
 
 export const strings = {
   ...frame,
   ...search,
+  ...filters,
   ...results,
   ...record,
+  ...why,
   ...versions,
   ...about,
   ...problem,
