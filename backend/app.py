@@ -78,7 +78,8 @@ def _lifespan(settings: Settings, database_url: str) -> Any:
             memory=MemoryEngine(room) if (room := settings.memory_engine_mb) else None,
         )
         app.state.services = services
-        running = [asyncio.create_task(_warm(services))]
+        app.state.warm = asyncio.create_task(_warm(services))
+        running = [app.state.warm]
         if services.memory:
             running.append(asyncio.create_task(services.memory.follow(services.reader)))
         try:

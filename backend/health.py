@@ -1,5 +1,6 @@
 """GET /healthz, /readyz and /metrics: what watches the server asks."""
 
+import asyncio
 from typing import Annotated, Literal
 
 from alembic.migration import MigrationContext
@@ -14,6 +15,8 @@ from core.db.migrate import config
 from core.errors import Unavailable
 
 router = APIRouter(tags=["health"])
+PATIENCE = 30.0
+"""Seconds that the question whether all is ready waits for the model."""
 
 
 class Health(Shown):
@@ -29,11 +32,15 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz")
-async def readyz(conn: Reading) -> Health:
-    """The database answers and has the schema that this program needs; else 503."""
+async def readyz(conn: Reading, request: Request) -> Health:
+    """The database has the schema that this program needs and the default version's model is
+    loaded, so that the first search takes no longer than the next; else 503."""
     stored = set(await conn.run_sync(_stored_heads))
     if stored != set(ScriptDirectory.from_config(config()).get_heads()):
         raise Unavailable("The database has another schema than this program; run bin/migrate")
+    warm: asyncio.Task[None] = request.app.state.warm
+    if not (await asyncio.wait([warm], timeout=PATIENCE))[0]:
+        raise Unavailable("The model of the default version is being loaded")
     return Health()
 
 

@@ -41,6 +41,11 @@ class Encoder(Protocol):
         """What the model was trained to multiply cosines with before a softmax; at most 100."""
         ...
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the weights take."""
+        ...
+
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize and crop one RGB image as the checkpoint wants: uint8 [size, size, 3]."""
         ...

@@ -51,6 +51,11 @@ class OpenClipEncoder:
         elif cut:
             cut.autocast = self._dtype
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the weights take."""
+        return sum(each.nbytes for each in self._network.parameters())
+
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize and crop one picture as the checkpoint wants: uint8 [height, width, 3]."""
         return self.prepare_cfg(image)

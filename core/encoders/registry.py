@@ -62,10 +62,7 @@ class EncoderRegistry:
 
     async def encode_texts(self, version: Version, texts: Sequence[str]) -> list[QueryVector]:
         """One unit vector a text, in the space of `version`; repeated texts cost nothing."""
-        loaded = await self._entry(version)
-        rows = await asyncio.gather(
-            *(self._text(version.id, loaded, normalise_text(text)) for text in texts)
-        )
+        rows = await asyncio.gather(*(self._text(version, normalise_text(text)) for text in texts))
         return [QueryVector(version.id, row) for row in rows]
 
     async def encode_image(self, version: Version, image: Image.Image) -> QueryVector:
@@ -87,11 +84,19 @@ class EncoderRegistry:
                 self.loads += 1
                 _verify(encoder.spec, version)
                 self._loaded[version.id] = self._batched(encoder)
-                while len(self._loaded) > self._settings.encoder_cache:
-                    self._loaded.popitem(last=False)
+                self._evict()
             loaded = self._loaded[version.id]
             self._loaded.move_to_end(version.id)
             return loaded
+
+    def _evict(self) -> None:
+        """Drop the longest unused until the rest fits; what still computes finishes first."""
+        most, kept = self._settings.encoder_memory_mb << 20, self._loaded
+        while len(kept) > 1 and (
+            len(kept) > self._settings.encoder_cache
+            or (most and sum(each.encoder.nbytes for each in kept.values()) > most)
+        ):
+            kept.popitem(last=False)
 
     def _batched(self, encoder: Encoder) -> _Loaded:
         def texts(batch: list[str]) -> NDArray[np.float32]:
@@ -108,9 +113,10 @@ class EncoderRegistry:
             Batcher(images, self._threads, most=MOST_IMAGES),
         )
 
-    async def _text(self, version_id: int, loaded: _Loaded, text: str) -> NDArray[np.float32]:
-        key = (version_id, text)
+    async def _text(self, version: Version, text: str) -> NDArray[np.float32]:
+        key = (version.id, text)
         if key not in self._vectors:
+            loaded = await self._entry(version)
             self._vectors[key] = np.array(await loaded.texts.submit(text))  # not the whole batch
             if len(self._vectors) > CACHED_TEXTS:
                 self._vectors.popitem(last=False)

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from core.encoders import openclip
+from core.encoders import registry as registry_module
 from core.encoders.registry import EncoderRegistry, normalise_text
 from core.errors import ModelError, VersionConflict
 from core.settings import Settings
@@ -95,6 +97,53 @@ async def test_the_least_recently_used_is_dropped(registry, encoder):
     assert registry.loads == 3
     await registry.get(second)
     assert registry.loads == 4
+
+
+async def test_weights_keep_within_their_memory(tmp_path, encoder):
+    room = 2 * encoder.nbytes // 2**20 + 1
+    made = EncoderRegistry(
+        Settings(home=tmp_path, device="cpu", encoder_cache=9, encoder_memory_mb=room)
+    )
+    first, second, third = (version_of(encoder.spec, n) for n in (1, 2, 3))
+    for version in (first, second, first, third, first):  # the third drops the second
+        await made.get(version)
+    assert made.loads == 3
+    await made.get(second)
+    assert made.loads == 4
+    made.close()
+    tight = EncoderRegistry(Settings(home=tmp_path, device="cpu", encoder_memory_mb=1))
+    await tight.get(first)  # does not fit, and is kept all the same
+    await tight.get(first)
+    assert tight.loads == 1
+    tight.close()
+
+
+async def test_words_asked_before_need_no_model(tmp_path, encoder):
+    made = EncoderRegistry(Settings(home=tmp_path, device="cpu", encoder_cache=1))
+    first, second = version_of(encoder.spec, 1), version_of(encoder.spec, 2)
+    await made.encode_texts(first, ["a moth"])
+    await made.get(second)
+    await made.encode_texts(first, ["a moth"])
+    assert made.loads == 2
+    made.close()
+
+
+async def test_no_query_waits_for_the_model_of_another_version(registry, encoder, monkeypatch):
+    first, second = version_of(encoder.spec, 1), version_of(encoder.spec, 2)
+    await registry.get(first)
+    let_go, inner = threading.Event(), registry_module._load
+
+    def slow(version, settings):
+        assert let_go.wait(60)
+        return inner(version, settings)
+
+    monkeypatch.setattr(registry_module, "_load", slow)
+    waiting = asyncio.create_task(registry.encode_texts(second, ["an owl"]))
+    asked = [registry.encode_texts(first, [f"owl {n}"]) for n in range(64)]
+    assert len(await asyncio.gather(*asked)) == 64
+    assert not waiting.done()
+    let_go.set()
+    assert len(await waiting) == 1
 
 
 async def test_a_model_that_changed_is_refused(registry, version, tmp_path):
