@@ -10,6 +10,7 @@ import type {
   MapCounts,
   RecordDetail,
   SearchResult,
+  Suggestions,
   Summary,
   TaxonTree,
   Timeline,
@@ -124,6 +125,12 @@ export function fetchMap(
 ): Promise<MapCounts> {
   const query = { ...countQuery(state), window: window.join(","), cells };
   return answer(client.GET("/api/v1/map", { params: { query }, signal }));
+}
+
+/** Names, places, collections and words that begin as typed. */
+export function fetchSuggestions(q: string, version: string | null): Promise<Suggestions> {
+  const query = { q: q.slice(0, 200), limit: 5, ...(version && { embed_version: version }) };
+  return answer(client.GET("/api/v1/suggest", { params: { query } }));
 }
 
 /** Taxa under one (`order:Lepidoptera`), or the uppermost. */

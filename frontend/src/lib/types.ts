@@ -22,3 +22,5 @@ export type MapCounts = Get<"/api/v1/map">;
 export type MapCell = MapCounts["cells"][number];
 export type TaxonTree = Get<"/api/v1/taxa/tree">;
 export type TaxonBranch = TaxonTree["children"][number];
+export type Suggestions = Get<"/api/v1/suggest">;
+export type NameSuggestion = Suggestions["names"][number];

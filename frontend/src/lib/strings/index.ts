@@ -9,6 +9,7 @@ import { problem } from "./problem";
 import { record } from "./record";
 import { results } from "./results";
 import { search } from "./search";
+import { suggest } from "./suggest";
 import { versions } from "./versions";
 import { why } from "./why";
 
@@ -16,6 +17,7 @@ export const strings = {
   ...frame,
   ...search,
   ...filters,
+  ...suggest,
   ...results,
   ...record,
   ...why,
