@@ -14,7 +14,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from backend import health, problems
 from backend.atlas import routes as atlas
 from backend.deps import Services
+from backend.exports import routes as exports
+from backend.exports.exporter import Exporter
 from backend.facets import routes as facets
+from backend.identify import routes as identify
+from backend.identify.schemas import IdentifyForm, IdentifyParams
 from backend.images import routes as images
 from backend.metrics import Metrics
 from backend.middleware import Edge
@@ -55,8 +59,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install(app)
     for feature in (
-        search, facets, taxa, suggest, atlas, records, images, uploads, version_routes, summary,
-        health,
+        search, identify, facets, taxa, suggest, atlas, exports, records, images, uploads,
+        version_routes, summary, health,
     ):  # fmt: skip
         app.include_router(feature.router)
     app.router.default = WebPage()
@@ -75,11 +79,12 @@ def _lifespan(settings: Settings, database_url: str) -> Any:
             writer=create_engine(database_url, pool_size=2),
             encoders=EncoderRegistry(settings, observe=app.state.metrics.encoded),
             store=Store(settings.home),
+            exporter=Exporter(settings, database_url),
             memory=MemoryEngine(room) if (room := settings.memory_engine_mb) else None,
         )
         app.state.services = services
         app.state.warm = asyncio.create_task(_warm(services))
-        running = [app.state.warm]
+        running = [app.state.warm, asyncio.create_task(services.exporter.run())]
         if services.memory:
             running.append(asyncio.create_task(services.memory.follow(services.reader)))
         try:
@@ -90,6 +95,7 @@ def _lifespan(settings: Settings, database_url: str) -> Any:
             await asyncio.wait(running)
             if services.memory:
                 services.memory.close()
+            await services.naming.close()
             services.encoders.close()
             await services.reader.dispose()
             await services.writer.dispose()
@@ -98,10 +104,12 @@ def _lifespan(settings: Settings, database_url: str) -> Any:
 
 
 async def _warm(services: Services) -> None:
-    """Load the default version's model, so that the first search does not wait for it."""
+    """Load the default version's model and counts, so that nobody who comes first waits for them."""
     try:
         async with services.reading() as conn:
             version = await versions.get(conn)
+            if version.state == "ready":
+                await services.counting.census(conn, version)
         await services.encoders.encode_texts(version, ["a specimen"])
     except BioCosmosError as error:  # nothing embedded yet, say; a search will tell its user
         LOG.info("no model was loaded beforehand: %s", error)
@@ -117,7 +125,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(
             title=app.title, version=app.version, summary=app.summary, routes=app.routes
         )
-        for model in (problems.Problem, SearchRequest, SearchForm):
+        for model in (problems.Problem, SearchRequest, SearchForm, IdentifyParams, IdentifyForm):
             schema["components"]["schemas"][model.__name__] = model.model_json_schema()
         app.openapi_schema = schema
     return app.openapi_schema

@@ -59,6 +59,7 @@ async def client(engine: AsyncEngine, settings: Settings) -> AsyncIterator[httpx
         version = await versions.ensure(conn, "v", spec(8))
         await copy_vectors(conn, version, ids, vectors(len(ids), 8))
         await versions.set_state(conn, "v", "ready")
+        await conn.execute(text("UPDATE embed_version SET is_default = false"))  # has no model
     app = create_app(settings, str(settings.database_url))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
@@ -67,7 +68,7 @@ async def client(engine: AsyncEngine, settings: Settings) -> AsyncIterator[httpx
 
 
 async def suggest(client: httpx.AsyncClient, q: str, **more: Any) -> dict[str, Any]:
-    answer = await client.get("/api/v1/suggest", params={"q": q, **more})
+    answer = await client.get("/api/v1/suggest", params={"q": q, "embed_version": "v", **more})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -127,7 +128,8 @@ async def test_every_suggested_filter_finds_what_it_says(client: httpx.AsyncClie
             for each in found["places"] + found["collections"]
         ]
         for key, value, count in given:
-            answer = await client.get("/api/v1/facets", params={"facet": "genus", key: value})
+            asked = {"facet": "genus", "embed_version": "v", key: value}
+            answer = await client.get("/api/v1/facets", params=asked)
             assert answer.json()["total"] == count, (key, value)
 
 
