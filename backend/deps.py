@@ -10,6 +10,8 @@ from fastapi import Depends, Header, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.atlas.charts import Charts
+from backend.exports.exporter import Exporter
+from backend.identify.naming import Naming
 from backend.timing import Timing
 from core.counting import Counting
 from core.db.engine import translate_errors
@@ -31,12 +33,16 @@ class Services:
     """For uploads and operator actions only."""
     encoders: EncoderRegistry
     store: Store
+    exporter: Exporter
+    """Makes the files of exports."""
     memory: MemoryEngine | None = None
     """Holds vectors in this process, where the settings give it room."""
     counting: Counting = field(default_factory=Counting)
     """What every image shows, for counting."""
     charts: Charts = field(default_factory=Charts)
     """Maps of versions, as they are sent."""
+    naming: Naming = field(default_factory=Naming)
+    """What naming photos needs once."""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

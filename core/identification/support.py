@@ -8,6 +8,7 @@ supported where that says at least the wanted share.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from core.identification.taxa import NOWHERE, Taxa
 CERTAINTY = 0.9
 """Share of trials that must have been right for a rank to count as supported."""
 FEWEST = 20
-"""Trials at a rank below which nothing is promised."""
+"""Photos at a rank below which nothing is promised."""
 HIDDEN: tuple[tuple[str | None, float], ...] = (
     (None, 0.5), ("species", 0.25), ("genus", 0.125), ("family", 0.125),
 )  # fmt: skip
@@ -63,6 +64,15 @@ class Outcome:
     right: tuple[bool, ...]
 
 
+class _Row(NamedTuple):
+    """One trial at one rank."""
+
+    features: tuple[float, ...]
+    right: bool
+    weight: float
+    known: bool
+
+
 @dataclass(frozen=True)
 class Support:
     """Curves by rank for one method, in one version of one museum."""
@@ -95,12 +105,13 @@ def stop(support: Sequence[float | None], certainty: float = CERTAINTY) -> int |
 def fit(taxa: Taxa, trials: Sequence[Trial], method: Method) -> Support:
     """Measure `method` on trials."""
     text_share = _text_share(taxa, trials) if method == "both" else float(method == "text")
-    rows: list[list[tuple[tuple[float, ...], bool, float]]] = [[] for _ in RANKS]
+    rows: list[list[_Row]] = [[] for _ in RANKS]
     for trial in trials:
         for step in climb(taxa, trial.evidence, method, text_share):
             truth = int(taxa.codes[step.rank, trial.truth])
             if step.code is not None and truth != NOWHERE:
-                rows[step.rank].append((step.features, step.code == truth, trial.weight))
+                row = _Row(step.features, step.code == truth, trial.weight, trial.known)
+                rows[step.rank].append(row)
     fitted = Support(method, text_share, tuple(_curve(each) for each in rows))
     known = [trial for trial in trials if trial.known]
     return replace(fitted, outcomes=tuple(_outcome(taxa, trial, fitted) for trial in known))
@@ -133,12 +144,12 @@ def _text_share(taxa: Taxa, trials: Sequence[Trial]) -> float:
     return max((0.1, 0.3, 0.5, 0.7, 0.9), key=right) if known else 0.5
 
 
-def _curve(rows: Sequence[tuple[tuple[float, ...], bool, float]]) -> Curve | None:
-    if len(rows) < FEWEST:
+def _curve(rows: Sequence[_Row]) -> Curve | None:
+    if sum(row.known for row in rows) < FEWEST:
         return None
-    features = np.array([row[0] for row in rows], np.float64)
-    right = np.array([row[1] for row in rows], np.float64)
-    weight = np.array([row[2] for row in rows], np.float64)
+    features = np.array([row.features for row in rows], np.float64)
+    right = np.array([row.right for row in rows], np.float64)
+    weight = np.array([row.weight for row in rows], np.float64)
     weight *= len(rows) / weight.sum()
     mean, spread = features.mean(0), np.maximum(features.std(0), 1e-6)
     slopes, offset = _regress((features - mean) / spread, right, weight)

@@ -13,6 +13,8 @@ NEIGHBOURS = 10
 """Distinct specimens that vote."""
 SAME_PICTURE = 0.98
 """Cosine above which a picture may be the asked one itself, if its difference hash agrees too."""
+SAME_WITHOUT_HASH = 0.999
+"""The same, where no hash of one of them is known."""
 SAME_BITS = 4
 """Bits of 64 in which the difference hashes of one picture, stored twice, may differ."""
 
@@ -29,7 +31,9 @@ class Neighbour:
 
     def is_picture(self, phash: int | None) -> bool:
         """Whether this is, in all likelihood, the very picture with difference hash `phash`."""
-        if phash is None or self.phash is None or self.cosine < SAME_PICTURE:
+        if phash is None or self.phash is None:
+            return self.cosine >= SAME_WITHOUT_HASH
+        if self.cosine < SAME_PICTURE:
             return False
         return ((phash ^ self.phash) & (2**64 - 1)).bit_count() <= SAME_BITS
 

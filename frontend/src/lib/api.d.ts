@@ -338,6 +338,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Cite
+         * @description What a set of images comes to, whom to cite, and what their licences allow.
+         */
+        get: operations["cite"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export
+         * @description Have a set of images written to a file; the receipt says how far that is.
+         */
+        post: operations["export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/receipts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Receipt
+         * @description What was exported, when, with what, and how to cite it. Permanent.
+         */
+        get: operations["receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/receipts/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Receipt File
+         * @description The file of a receipt, as long as it is kept.
+         */
+        get: operations["receipt_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records/{id}": {
         parameters: {
             query?: never;
@@ -709,6 +789,49 @@ export interface components {
             evidence: string[];
         };
         /**
+         * Citation
+         * @description How to cite a set.
+         */
+        Citation: {
+            /** Text */
+            text: string;
+            /** Bibtex */
+            bibtex: string;
+            /** Ris */
+            ris: string;
+            /**
+             * Derived Dataset
+             * @description Records per GBIF dataset, as lines `key,count` for a derived-dataset DOI; empty for none.
+             */
+            derived_dataset: string;
+        };
+        /**
+         * Cited
+         * @description A set and how to cite it.
+         */
+        Cited: {
+            /** Images */
+            images: number;
+            /** Records */
+            records: number;
+            /** Datasets */
+            datasets: components["schemas"]["Contribution"][];
+            /** Licences */
+            licences: components["schemas"]["LicenceCount"][];
+            /**
+             * Licence Summary
+             * @description What may be done with the images, in sentences.
+             */
+            licence_summary: string[];
+            embed_version: components["schemas"]["VersionRef"];
+            /**
+             * Link
+             * @description Finds the set again.
+             */
+            link: string;
+            citation: components["schemas"]["Citation"];
+        };
+        /**
          * Colours
          * @description What each point is coloured by.
          */
@@ -746,6 +869,38 @@ export interface components {
              *     value, and one more for none.
              */
             codes: string;
+        };
+        /**
+         * Contribution
+         * @description What one dataset gave.
+         */
+        Contribution: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Source */
+            source: string;
+            /**
+             * Key
+             * @description Its key at the source; GBIF's is what a derived dataset is registered with.
+             */
+            key: string;
+            /** Title */
+            title: string;
+            /** Publisher */
+            publisher: string | null;
+            /** Licence */
+            licence: string | null;
+            /** Doi */
+            doi: string | null;
+            /** Citation */
+            citation: string;
+            /** Images */
+            images: number;
+            /** Records */
+            records: number;
         };
         /**
          * DatasetDetail
@@ -812,6 +967,283 @@ export interface components {
             /** Label */
             label: string;
             image: components["schemas"]["Image"];
+        };
+        /**
+         * ExportFile
+         * @description The file of a receipt.
+         */
+        ExportFile: {
+            /** Name */
+            name: string;
+            /** Bytes */
+            bytes: number;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Url
+             * @description Null when it is no longer kept; the receipt stays.
+             */
+            url: string | null;
+            /**
+             * Kept Until
+             * Format: date-time
+             */
+            kept_until: string;
+        };
+        /**
+         * ExportRequest
+         * @description A set of images, and how it is wanted.
+         */
+        ExportRequest: {
+            /**
+             * Taxon
+             * @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`.
+             * @default []
+             */
+            taxon: string[];
+            /**
+             * Dataset
+             * @description Id of a dataset.
+             * @default []
+             */
+            dataset: string[];
+            /**
+             * Institution
+             * @description Institution code.
+             * @default []
+             */
+            institution: string[];
+            /**
+             * Collection
+             * @description Collection code.
+             * @default []
+             */
+            collection: string[];
+            /**
+             * Country
+             * @description ISO code or name of a country.
+             * @default []
+             */
+            country: string[];
+            /**
+             * Bbox
+             * @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes.
+             * @default []
+             */
+            bbox: string[];
+            /**
+             * Polygon
+             * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+             *     excludes.
+             * @default []
+             */
+            polygon: string[];
+            /**
+             * Date
+             * @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes.
+             * @default []
+             */
+            date: string[];
+            /**
+             * Year
+             * @description Another name of `date`.
+             * @default []
+             */
+            year: string[];
+            /**
+             * Month
+             * @description Months 1 to 12, several as `6,7`.
+             * @default []
+             */
+            month: string[];
+            /**
+             * Basis
+             * @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, …
+             * @default []
+             */
+            basis: string[];
+            /**
+             * Type Status
+             * @description `holotype`, `paratype`, …
+             * @default []
+             */
+            type_status: string[];
+            /**
+             * Sex
+             * @default []
+             */
+            sex: string[];
+            /**
+             * Life Stage
+             * @default []
+             */
+            life_stage: string[];
+            /**
+             * View
+             * @description What the image shows: `dorsal`, `ventral`, `label`, …
+             * @default []
+             */
+            view: string[];
+            /**
+             * Licence
+             * @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, …
+             * @default []
+             */
+            licence: string[];
+            /**
+             * Text
+             * @description Contained in name, locality or collector; every one of several must be.
+             * @default []
+             */
+            text: string[];
+            /**
+             * Catalog
+             * @description Catalogue numbers.
+             * @default []
+             */
+            catalog: string[];
+            /**
+             * Record
+             * @description Ids of records.
+             * @default []
+             */
+            record: string[];
+            /**
+             * Missing
+             * @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold.
+             * @default []
+             */
+            missing: string[];
+            /**
+             * Atlas
+             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes.
+             * @default []
+             */
+            atlas: string[];
+            /**
+             * Coordinates
+             * @description `true`: only with coordinates; `false`: only without.
+             */
+            coordinates?: string | null;
+            /**
+             * Q
+             * @description Words describing what to look for.
+             */
+            q?: string | null;
+            /**
+             * Image
+             * @description Id of an uploaded picture.
+             */
+            image?: string | null;
+            /**
+             * Like
+             * @description Id of an image of the museum.
+             */
+            like?: string | null;
+            /**
+             * Like Record
+             * @description Id of a record: its pictures count as one, by their mean.
+             */
+            like_record?: string | null;
+            /**
+             * Image Weight
+             * @description Share of the picture when words are given too; 0 is words only, 1 the picture only.
+             * @default 0.5
+             */
+            image_weight: number;
+            /**
+             * Less
+             * @description Words to move away from.
+             * @default []
+             */
+            less: string[];
+            /**
+             * Less Like
+             * @description Pictures to move away from: ids of images of the museum, or of uploaded ones.
+             * @default []
+             */
+            less_like: string[];
+            /**
+             * Less Weight
+             * @description How much what is to be less counts against what is looked for.
+             * @default 0.5
+             */
+            less_weight: number;
+            /**
+             * Embed Version
+             * @description Absent: the default version.
+             */
+            embed_version?: string | null;
+            /**
+             * Fuse
+             * @description Two to four embed versions that answer together, by the ranks they give.
+             * @default []
+             */
+            fuse: string[];
+            /**
+             * Limit
+             * @description Hits, or groups, on a page.
+             * @default 30
+             */
+            limit: number;
+            /**
+             * Cursor
+             * @description `next_cursor` of the page before.
+             */
+            cursor?: string | null;
+            /**
+             * Group By
+             * @description Only the best of each record, species, …: of the first record an image shows.
+             */
+            group_by?: ("record" | "species" | "genus" | "family" | "order" | "institution" | "collection" | "country" | "decade") | null;
+            /**
+             * Per Group
+             * @description Images of each group.
+             * @default 1
+             */
+            per_group: number;
+            /**
+             * Fold
+             * @description Near-duplicates stand under the best of them.
+             * @default false
+             */
+            fold: boolean;
+            /**
+             * Min Score
+             * @description Nothing that scores less.
+             */
+            min_score?: number | null;
+            /**
+             * Images
+             * @description Ids of images.
+             * @default []
+             */
+            images: string[];
+            /**
+             * Nearest
+             * @description How many, of a query.
+             * @default 200
+             */
+            nearest: number;
+            /**
+             * Format
+             * @description `csv` and `parquet`: a row for each image; `dwca`: a Darwin Core Archive; `images`: a list of
+             *     pictures with addresses, sizes and credit lines.
+             * @enum {string}
+             */
+            format: "csv" | "parquet" | "dwca" | "images";
+            /**
+             * Columns
+             * @description Of csv and parquet; absent: all.
+             * @default []
+             */
+            columns: string[];
+            /**
+             * Vectors
+             * @description Of parquet: the vectors, as `emb` beside `uuid`.
+             * @default false
+             */
+            vectors: boolean;
         };
         /**
          * Facet
@@ -1155,6 +1587,18 @@ export interface components {
             url: string | null;
         };
         /**
+         * LicenceCount
+         * @description Images under one licence.
+         */
+        LicenceCount: {
+            /** Code */
+            code: string;
+            /** Label */
+            label: string;
+            /** Images */
+            images: number;
+        };
+        /**
          * Map
          * @description Images by place.
          */
@@ -1207,7 +1651,7 @@ export interface components {
         };
         /**
          * Measured
-         * @description The trials behind the ladder: photos of this museum, named with their own specimen left out.
+         * @description The trials behind the ladder: this museum's photos, their own specimens left out.
          */
         Measured: {
             /** Photos */
@@ -1440,6 +1884,78 @@ export interface components {
             share: number;
             /** Right */
             right: number | null;
+        };
+        /**
+         * Receipt
+         * @description What was exported, when, and how to cite it. Permanent, unlike its file.
+         */
+        Receipt: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Link */
+            link: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed";
+            /**
+             * Done
+             * @description Rows written.
+             */
+            done: number;
+            /**
+             * Total
+             * @description Rows to write, 0 while that is not known.
+             */
+            total: number;
+            /** Error */
+            error: string | null;
+            /**
+             * Query
+             * @description The set, by the parameters of the search; empty for everything.
+             */
+            query: {
+                [key: string]: unknown;
+            };
+            /**
+             * Search Path
+             * @description The page that asks the same.
+             */
+            search_path: string;
+            /**
+             * Listed
+             * @description Whether the set is a fixed list of images: the nearest then, or chosen by hand.
+             */
+            listed: boolean;
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "csv" | "parquet" | "dwca" | "images";
+            /** Vectors */
+            vectors: boolean;
+            /**
+             * Made With
+             * @description Embed version, model, checksum of its weights, program.
+             */
+            made_with: {
+                [key: string]: unknown;
+            };
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** @description Once the file is made. */
+            summary: components["schemas"]["SetSummary"] | null;
+            citation: components["schemas"]["Citation"] | null;
+            file: components["schemas"]["ExportFile"] | null;
         };
         /**
          * RecordDetail
@@ -1763,6 +2279,25 @@ export interface components {
             records: components["schemas"]["SeedRecord"][];
             /** Embed Version */
             embed_version: string;
+        };
+        /**
+         * SetSummary
+         * @description What a set comes to.
+         */
+        SetSummary: {
+            /** Images */
+            images: number;
+            /** Records */
+            records: number;
+            /** Datasets */
+            datasets: components["schemas"]["Contribution"][];
+            /** Licences */
+            licences: components["schemas"]["LicenceCount"][];
+            /**
+             * Licence Summary
+             * @description What may be done with the images, in sentences.
+             */
+            licence_summary: string[];
         };
         /**
          * Suggestion
@@ -3646,6 +4181,212 @@ export interface operations {
                 };
                 content: {
                     "image/png": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cite: {
+        parameters: {
+            query?: {
+                /** @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`. */
+                taxon?: string[];
+                /** @description Id of a dataset. */
+                dataset?: string[];
+                /** @description Institution code. */
+                institution?: string[];
+                /** @description Collection code. */
+                collection?: string[];
+                /** @description ISO code or name of a country. */
+                country?: string[];
+                /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
+                bbox?: string[];
+                /**
+                 * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+                 *     excludes.
+                 */
+                polygon?: string[];
+                /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
+                date?: string[];
+                /** @description Another name of `date`. */
+                year?: string[];
+                /** @description Months 1 to 12, several as `6,7`. */
+                month?: string[];
+                /** @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, … */
+                basis?: string[];
+                /** @description `holotype`, `paratype`, … */
+                type_status?: string[];
+                sex?: string[];
+                life_stage?: string[];
+                /** @description What the image shows: `dorsal`, `ventral`, `label`, … */
+                view?: string[];
+                /** @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, … */
+                licence?: string[];
+                /** @description Contained in name, locality or collector; every one of several must be. */
+                text?: string[];
+                /** @description Catalogue numbers. */
+                catalog?: string[];
+                /** @description Ids of records. */
+                record?: string[];
+                /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
+                missing?: string[];
+                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                atlas?: string[];
+                /** @description `true`: only with coordinates; `false`: only without. */
+                coordinates?: string | null;
+                /** @description Words describing what to look for. */
+                q?: string | null;
+                /** @description Id of an uploaded picture. */
+                image?: string | null;
+                /** @description Id of an image of the museum. */
+                like?: string | null;
+                /** @description Id of a record: its pictures count as one, by their mean. */
+                like_record?: string | null;
+                /** @description Share of the picture when words are given too; 0 is words only, 1 the picture only. */
+                image_weight?: number;
+                /** @description Words to move away from. */
+                less?: string[];
+                /** @description Pictures to move away from: ids of images of the museum, or of uploaded ones. */
+                less_like?: string[];
+                /** @description How much what is to be less counts against what is looked for. */
+                less_weight?: number;
+                /** @description Absent: the default version. */
+                embed_version?: string | null;
+                /** @description Two to four embed versions that answer together, by the ranks they give. */
+                fuse?: string[];
+                /** @description Hits, or groups, on a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Only the best of each record, species, …: of the first record an image shows. */
+                group_by?: ("record" | "species" | "genus" | "family" | "order" | "institution" | "collection" | "country" | "decade") | null;
+                /** @description Images of each group. */
+                per_group?: number;
+                /** @description Near-duplicates stand under the best of them. */
+                fold?: boolean;
+                /** @description Nothing that scores less. */
+                min_score?: number | null;
+                /** @description Ids of images. */
+                images?: string[];
+                /** @description How many, of a query. */
+                nearest?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cited"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    receipt_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description What went wrong */

@@ -1,0 +1,1 @@
+"""Naming photos by rank, with the specimens that speak for each name."""
