@@ -4,7 +4,7 @@ Distances are cosine, written with the operator `<=>`: no index serves the funct
 unit length, kept as half precision (pgvector's halfvec), and never leave the database in a search.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,25 @@ class Hit:
     score: float
 
 
+EDGE = 1e-5
+"""How far apart two ways of finding the nearest may compute the same cosine."""
+
+
+@dataclass(frozen=True)
+class After:
+    """Where a list goes on: past `score`, without those of `seen` that scored about the same.
+
+    `shown` came before.
+    """
+
+    score: float
+    seen: frozenset[UUID]
+    shown: int
+
+    def __contains__(self, hit: Hit) -> bool:
+        return hit.score <= self.score + EDGE and hit.image_id not in self.seen
+
+
 @dataclass(frozen=True)
 class Nearest:
     """Hits, best first, and how they were found.
@@ -67,13 +86,14 @@ async def nearest(
     modality: Modality = "text",
     target: float = TARGET,
     memory: MemoryEngine | None = None,
+    after: After | None = None,
 ) -> Nearest:
     """The `k` images of `version` most like `query`, among those that pass and can be shown.
 
-    Fewer only where there are fewer. `modality` is what the query is made of, `target` the recall
-    wanted of an index; `memory` answers where it holds the version. Raises WrongSpace when the
-    query is of another version, VersionNotReady when the version is retired. Sets effort
-    parameters for the transaction.
+    Fewer only where there are fewer. With `after` the next `k` of a list that was shown in part.
+    `modality` is what the query is made of, `target` the recall wanted of an index; `memory`
+    answers where it holds the version. Raises WrongSpace when the query is of another version,
+    VersionNotReady when the version is retired. Sets effort parameters for the transaction.
     """
     check(version, query, k)
     where = Where(filters)
@@ -84,14 +104,40 @@ async def nearest(
         now = await _situation(conn, version, where, modality, target, held)
         plan = choose(now)
         if plan.path == "memory" and held:
-            found, rows = await held.search(conn, version, query.values, k, where)
-            return Nearest([Hit(*each) for each in found], "memory", rows, rows, plan.recall)
+            passing = now.matching
+
+            async def remembered(most: int) -> list[Hit]:
+                nonlocal passing
+                found, passing = await held.search(conn, version, query.values, most, where)
+                return [Hit(*each) for each in found]
+
+            hits = await _going_on(remembered, k, after)
+            return Nearest(hits, "memory", passing, passing, plan.recall)
         if plan.path != "exact":
-            hits = await nearest_by_index(conn, version, query, k, plan.effort, where)
+
+            async def indexed(most: int) -> list[Hit]:
+                return await nearest_by_index(conn, version, query, most, plan.effort, where)
+
+            hits = await _going_on(indexed, k, after)
             if len(hits) == min(k, now.matching):
                 compared = _compared(version, plan.effort, now.rows)
                 return Nearest(hits, plan.path, now.matching, compared, plan.recall)
-    return await nearest_exact(conn, version, query, k, where)
+    return await nearest_exact(conn, version, query, k, where, after)
+
+
+async def _going_on(
+    find: Callable[[int], Awaitable[list[Hit]]], k: int, after: After | None
+) -> list[Hit]:
+    """`k` hits past `after`, from a way to find the first so many."""
+    if after is None:
+        return await find(k)
+    most = after.shown + k
+    while True:
+        found = await find(most)
+        left = [hit for hit in found if hit in after]
+        if len(left) >= k or len(found) < most:
+            return left[:k]
+        most *= 2
 
 
 def check(version: Version, query: QueryVector, k: int) -> None:
@@ -109,13 +155,18 @@ async def nearest_exact(
     query: QueryVector,
     k: int,
     where: Where = UNFILTERED,
+    after: After | None = None,
 ) -> Nearest:
-    """The `k` nearest by comparing with all that pass."""
-    binds = _binds(query) | where.binds
-    statement = text(statements.exact(version.id, k, where.sql))
+    """The `k` nearest, past `after`, by comparing with all that pass."""
+    binds = {"query": written(query)} | where.binds
+    if after:
+        binds |= {"floor": 1 - after.score - EDGE, "seen": list(after.seen)}
+    going_on = after is not None
+    statement = text(statements.exact(version.id, k, where.sql, going_on=going_on))
     rows = (await conn.execute(statement, binds)).all()
     if not rows or len(rows) < min(k, rows[0].candidates):  # too many that cannot be shown
-        statement = text(statements.exact(version.id, k, where.sql, spare=None))
+        everything = statements.exact(version.id, k, where.sql, spare=None, going_on=going_on)
+        statement = text(everything)
         rows = (await conn.execute(statement, binds)).all()
     found = int(rows[0].candidates) if rows else 0
     return Nearest(_hits(rows), "exact", found, found, 1.0)
@@ -133,8 +184,9 @@ async def nearest_by_index(
     settings = statements.settings(version.index_kind, version.index_params, effort)
     calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
     await conn.execute(text(f"SELECT {calls}"))
-    statement = text(statements.by_index(version.id, version.dim, k, where.sql))
-    return _hits((await conn.execute(statement, _binds(query) | where.binds)).all())
+    slot = int(version.index_params.get("slot", 0))
+    statement = text(statements.by_index(version.id, version.dim, k, where.sql, slot))
+    return _hits((await conn.execute(statement, {"query": written(query)} | where.binds)).all())
 
 
 async def _situation(
@@ -201,9 +253,15 @@ def _check_space(version: Version, query: QueryVector) -> None:
         )
 
 
-def _binds(query: QueryVector) -> dict[str, str]:
-    return {"query": "[" + ",".join(f"{value:.7g}" for value in query.values.tolist()) + "]"}
+def written(query: QueryVector) -> str:
+    """A vector as pgvector reads it."""
+    return "[" + ",".join(f"{value:.7g}" for value in query.values.tolist()) + "]"
+
+
+def score(distance: float) -> float:
+    """Cosine similarity in [-1, 1] of a cosine distance."""
+    return max(-1.0, min(1.0, 1.0 - distance))
 
 
 def _hits(rows: Sequence[Any]) -> list[Hit]:
-    return [Hit(row.image_id, max(-1.0, min(1.0, 1.0 - row.distance))) for row in rows]
+    return [Hit(row.image_id, score(row.distance)) for row in rows]

@@ -27,6 +27,15 @@ class Files:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What is asked of one version."""
+
+    version: Version
+    query: QueryVector
+    modality: Modality
+
+
+@dataclass(frozen=True)
 class Parts:
     """Unit vectors of one version, before they are weighed."""
 

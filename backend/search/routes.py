@@ -20,7 +20,7 @@ from backend.search.schemas import (
 )
 from core.errors import BadRequest
 
-MULTIPLE = (*FILTERS, "less", "less_like")
+MULTIPLE = (*FILTERS, "less", "less_like", "fuse")
 router = APIRouter(tags=["search"])
 
 _BODIES: dict[str, Any] = {

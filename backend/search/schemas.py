@@ -10,9 +10,12 @@ from backend.images.schemas import Image
 from backend.records.schemas import RecordSummary
 from backend.schemas import Shown
 from backend.versions.schemas import AskedVersion, VersionRef
+from core.db.groups import GroupBy
 from core.planner import Path
 
 MOST_HITS = 200
+MOST_SHOWN = 600
+"""Images on a page of groups."""
 LONGEST_TEXT = 1000
 
 
@@ -67,7 +70,22 @@ class SearchParams(FilterParams):
     """How much what is to be less counts against what is looked for."""
     embed_version: VersionName = None
     """Absent: the default version."""
+    fuse: Annotated[list[AskedVersion], Field(max_length=4), _Listed] = []
+    """Two to four embed versions that answer together, by the ranks they give."""
     limit: Annotated[int, Field(ge=1, le=MOST_HITS)] = 30
+    """Hits, or groups, on a page."""
+    cursor: Annotated[Annotated[str, Field(max_length=40_000)] | None, _Blank] = None
+    """`next_cursor` of the page before."""
+    group_by: Annotated[GroupBy | None, _Blank] = None
+    """Only the best of each record, species, …: of the first record an image shows."""
+    per_group: Annotated[int, Field(ge=1, le=12)] = 1
+    """Images of each group."""
+    fold: bool = False
+    """Near-duplicates stand under the best of them."""
+    min_score: Annotated[
+        Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] | None, _Blank
+    ] = None
+    """Nothing that scores less."""
 
 
 class SearchRequest(SearchParams):
@@ -101,9 +119,24 @@ class QueryEcho(Shown):
     less: list[str]
     less_like: list[str]
     less_weight: float
+    fuse: list[str]
     limit: int
+    group_by: GroupBy | None
+    per_group: int
+    fold: bool
+    min_score: float | None
     filters: dict[str, list[str]]
     """The conditions as understood: keys and values as they would stand in the address."""
+
+
+class Group(Shown):
+    """What a hit is the best of."""
+
+    key: str | None
+    """Null: the record does not say."""
+    label: str
+    size: int | None
+    """Images of the group that pass the filters; null where several versions answered."""
 
 
 class Hit(Shown):
@@ -112,7 +145,13 @@ class Hit(Shown):
     rank: int
     """From 1."""
     score: float
-    """Cosine similarity of query and image in [-1, 1]; not a probability."""
+    """Cosine similarity of query and image in [-1, 1]; not a probability. Where several versions
+    answered the sum of 1 / (60 + rank)."""
+    ranks: dict[str, int] | None
+    """Rank in each of several versions; one that is missing has it further down."""
+    group: Group | None
+    folded: list[UUID]
+    """Near-duplicates of the image that score less."""
     image: Image
     record: RecordSummary | None
     """The first record, by id, that the image shows."""
@@ -135,10 +174,15 @@ class SearchResponse(Shown):
 
     query: QueryEcho
     embed_version: VersionRef
+    """The first, where several answered."""
+    embed_versions: list[VersionRef] | None
+    """All of them, where several answered."""
     total: int
     """Images that could have been found in this version: all that pass the filters. An estimate
     when an index answered; under filters then at least so many."""
     hits: list[Hit]
+    next_cursor: str | None
+    """Gives the next page; null: there is none."""
     path: Path
     """How the nearest were found; all but exact may miss some."""
     compared: int

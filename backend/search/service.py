@@ -1,16 +1,22 @@
-"""A query in one embed version: its vector, the nearest images, and what they show."""
+"""A query in one or several embed versions: the nearest images, and what they show."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend import filters
+from backend import filters, paging
 from backend.deps import Services
 from backend.images import service as pictures
+from backend.paging import Cursor
 from backend.records import service as records
-from backend.search import parts, queries
-from backend.search.parts import Parts
+from backend.search import gather, parts, queries
+from backend.search.parts import Asked
+from backend.search.picking import Pick
+from backend.search.rankings import Rankings
 from backend.search.schemas import (
+    MOST_SHOWN,
+    Group,
     Hit,
     Milliseconds,
     QueryEcho,
@@ -20,6 +26,8 @@ from backend.search.schemas import (
 from backend.timing import Timing
 from backend.versions import service as version_service
 from core import vectors, versions
+from core.darwincore import countries
+from core.db.groups import GroupBy
 from core.errors import BadRequest, VersionNotReady
 from core.filters import Filters
 from core.versions import Version
@@ -27,10 +35,11 @@ from core.versions import Version
 
 @dataclass(frozen=True)
 class Ranked:
-    """One image found: its cosine and its rows."""
+    """One image found: its score, what stands under it, and its rows."""
 
     score: float
     rows: queries.Found
+    pick: Pick
 
 
 @dataclass(frozen=True)
@@ -38,9 +47,14 @@ class Outcome:
     """What a search found, before it takes the shape of a response."""
 
     version: Version
+    """The first, where several answered."""
     ranked: list[Ranked]
     nearest: vectors.Nearest
     filters: Filters
+    versions: list[Version]
+    shown: int
+    """Hits on the pages before."""
+    next: Cursor | None
 
 
 async def search(
@@ -53,21 +67,89 @@ async def search(
             " or like_record=<record id>"
         )
     conditions = filters.decode(asked)
+    _check(asked, conditions)
+    cursor = paging.read(asked.cursor, _question(asked, file))
+    each = await encode(services, asked, file, timing, cursor.version)
+    if len(each) == 1:
+        cursor = replace(cursor, version=each[0].version.id)
     async with services.reading() as conn:
-        version = await versions.get(conn, asked.embed_version)
-        if version.state != "ready":
-            raise VersionNotReady(_why_not(version))
-        known = await parts.stored(conn, version, asked)
+        rankings = Rankings(services, conn, conditions, timing)
+        members = rankings.members(each[0], asked) if len(each) == 1 else None
+        page = await gather.page(conn, asked, cursor, rankings.of(each, cursor.after), members)
+        with timing.stage("rows"):
+            rows = await queries.found(conn, [pick.image_id for pick in page.picks])
+    ranked = [Ranked(pick.score, rows[pick.image_id], pick) for pick in page.picks]
+    used = [one.version for one in each]
+    return Outcome(used[0], ranked, page.nearest, conditions, used, cursor.shown, page.next)
+
+
+def _check(asked: SearchRequest, conditions: Filters) -> None:
+    """Raise BadRequest for what contradicts itself."""
+    if asked.limit * asked.per_group > MOST_SHOWN:
+        raise BadRequest(f"limit times per_group is at most {MOST_SHOWN}")
+    if not asked.fuse:
+        return
+    if asked.embed_version:
+        raise BadRequest("Give either embed_version or fuse")
+    if len(set(asked.fuse)) < max(2, len(asked.fuse)):
+        raise BadRequest("fuse needs two to four different embed versions")
+    if asked.min_score is not None:
+        raise BadRequest("Scores of several versions are no cosines: leave out min_score or fuse")
+    if conditions.atlas:
+        raise BadRequest("An atlas is of one embed version: leave out atlas or fuse")
+
+
+def _question(asked: SearchRequest, file: bytes | None) -> bytes:
+    said = asked.model_dump(mode="json", exclude={"cursor", "limit"}, exclude_defaults=True)
+    return paging.question(said, file or b"")
+
+
+async def encode(
+    services: Services,
+    asked: SearchRequest,
+    file: bytes | None,
+    timing: Timing,
+    version_id: int = 0,
+) -> list[Asked]:
+    """What is asked of each version, of the default (or `version_id`) where none is named."""
+    async with services.reading() as conn:
+        chosen = [await _ready(conn, name, version_id) for name in _names(asked)]
+        known = [await parts.stored(conn, version, asked) for version in chosen]
         files = await parts.files(conn, asked, file)
-    # No connection is held while the model works.
+    # No connection is held while the models work.
     more = await parts.decoded(services, files.more, timing)
     less = await parts.decoded(services, files.less, timing)
     made = known
     if asked.q or asked.less or more or less:
         with timing.stage("encode"):
-            made = await parts.encoded(services, version, asked, known, more, less)
-    async with services.reading() as conn:
-        return await _nearest(services, conn, version, made, asked, conditions, timing)
+            made = await asyncio.gather(
+                *(
+                    parts.encoded(services, version, asked, each, more, less)
+                    for version, each in zip(chosen, known, strict=True)
+                )
+            )
+    return [
+        Asked(version, each.query(asked), parts.modality(asked, each))
+        for version, each in zip(chosen, made, strict=True)
+    ]
+
+
+def _names(asked: SearchRequest) -> list[str | None]:
+    names: list[str | None] = [asked.embed_version]
+    return list(asked.fuse) or names
+
+
+async def _ready(conn: AsyncConnection, name: str | None, version_id: int) -> Version:
+    """The version called `name`, else that of the page before, else the default."""
+    if name is None and version_id:
+        for version in await versions.ready(conn):
+            if version.id == version_id:
+                return version
+        raise BadRequest("The embed version of that cursor is gone; begin again without it")
+    version = await versions.get(conn, name)
+    if version.state != "ready":
+        raise VersionNotReady(_why_not(version))
+    return version
 
 
 def _why_not(version: Version) -> str:
@@ -79,37 +161,6 @@ def _why_not(version: Version) -> str:
     )
 
 
-async def _nearest(
-    services: Services,
-    conn: AsyncConnection,
-    version: Version,
-    made: Parts,
-    asked: SearchRequest,
-    conditions: Filters,
-    timing: Timing,
-) -> Outcome:
-    """The nearest that may be shown: images of withdrawn records are passed over."""
-    k = limit = asked.limit
-    query, modality = made.query(asked), parts.modality(asked, made)
-    while True:
-        with timing.stage("search"):
-            nearest = await vectors.nearest(
-                conn,
-                version,
-                query,
-                k,
-                conditions,
-                modality=modality,
-                memory=services.memory,
-            )
-        with timing.stage("rows"):
-            shown = await queries.found(conn, [hit.image_id for hit in nearest.hits])
-        ranked = [Ranked(h.score, shown[h.image_id]) for h in nearest.hits if h.image_id in shown]
-        if len(ranked) >= limit or len(nearest.hits) < k:
-            return Outcome(version, ranked[:limit], nearest, conditions)
-        k *= 4
-
-
 def response(asked: SearchRequest, outcome: Outcome, timing: Timing) -> SearchResponse:
     """An outcome as the API shows it."""
     return SearchResponse(
@@ -118,8 +169,15 @@ def response(asked: SearchRequest, outcome: Outcome, timing: Timing) -> SearchRe
             filters=filters.encode(outcome.filters),
         ),
         embed_version=version_service.ref(outcome.version),
+        embed_versions=(
+            [version_service.ref(each) for each in outcome.versions] if asked.fuse else None
+        ),
         total=outcome.nearest.rows,
-        hits=[_hit(rank, ranked) for rank, ranked in enumerate(outcome.ranked, start=1)],
+        hits=[
+            _hit(rank, ranked, asked.group_by)
+            for rank, ranked in enumerate(outcome.ranked, start=outcome.shown + 1)
+        ],
+        next_cursor=outcome.next.write() if outcome.next else None,
         path=outcome.nearest.path,
         compared=outcome.nearest.compared,
         expected_recall=outcome.nearest.recall,
@@ -130,12 +188,24 @@ def response(asked: SearchRequest, outcome: Outcome, timing: Timing) -> SearchRe
     )
 
 
-def _hit(rank: int, ranked: Ranked) -> Hit:
-    shown = ranked.rows.records
+def _hit(rank: int, ranked: Ranked, group_by: GroupBy | None) -> Hit:
+    shown, pick = ranked.rows.records, ranked.pick
     return Hit(
         rank=rank,
         score=ranked.score,
+        ranks=pick.ranks,
+        group=_group(pick, group_by) if group_by else None,
+        folded=pick.folded,
         image=pictures.describe(ranked.rows.image),
         record=records.summary(shown[0]) if shown else None,
         also_in=[row["record_id"] for row in shown[1:]],
     )
+
+
+def _group(pick: Pick, by: GroupBy) -> Group:
+    label = pick.key or f"no {by}"
+    if pick.key and by == "country":
+        label = countries.NAMES.get(pick.key, pick.key)
+    if pick.key and by == "decade":
+        label = f"{pick.key}s"
+    return Group(key=pick.key, label=label, size=pick.size)

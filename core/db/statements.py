@@ -3,39 +3,50 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.db.partitions import partition_name
+from core.db.partitions import indexed, partition_name
 
 SPARE = 64
 """Neighbours asked of an index beyond k, as some may be of images that are no longer shown."""
 
 
-def exact(version_id: int, k: int, where: str = "true", spare: int | None = SPARE) -> str:
+def exact(
+    version_id: int,
+    k: int,
+    where: str = "true",
+    spare: int | None = SPARE,
+    going_on: bool = False,
+) -> str:
     """Compare with every vector that passes `where`; the `+ 0` keeps an index out of it.
 
     Which images can be shown is asked of the best `k + spare` only (None: of all), as a join with
-    every image would cost more than the comparisons do.
+    every image would cost more than the comparisons do. `going_on` leaves out what is nearer than
+    `:floor` and the images `:seen`.
     """
+    past = (
+        " WHERE distance >= :floor AND image_id <> ALL(CAST(:seen AS uuid[]))" if going_on else ""
+    )
     limit = "" if spare is None else f" ORDER BY distance LIMIT {int(k) + spare}"
     return (
         "WITH scored AS MATERIALIZED ("
         " SELECT image_id, (vector <=> CAST(:query AS halfvec)) + 0 AS distance"
         f" FROM {partition_name(version_id)} e WHERE {where}),"
-        f" best AS (SELECT image_id, distance FROM scored{limit})"
+        f" best AS (SELECT image_id, distance FROM scored{past}{limit})"
         " SELECT best.image_id, best.distance, (SELECT count(*) FROM scored) AS candidates"
         " FROM best JOIN image i ON i.id = best.image_id WHERE i.state = 'ok' AND i.same_as IS NULL"
         f" ORDER BY best.distance, best.image_id LIMIT {int(k)}"
     )
 
 
-def by_index(version_id: int, dim: int, k: int, where: str = "true") -> str:
-    """Ask the index for a few more than `k` that pass, then leave out what cannot be shown.
+def by_index(version_id: int, dim: int, k: int, where: str = "true", slot: int = 0) -> str:
+    """Ask the index in `slot` for a few more than `k` that pass, then leave out what cannot be
+    shown.
 
     Literal limits: with a bound one a cached plan would pass over the index.
     """
     vector_type = f"halfvec({int(dim)})"
     return (
         "WITH hit AS MATERIALIZED ("
-        f" SELECT image_id, vector::{vector_type} <=> CAST(:query AS {vector_type}) AS distance"
+        f" SELECT image_id, {indexed(dim, slot)} <=> CAST(:query AS {vector_type}) AS distance"
         f" FROM {partition_name(version_id)} e WHERE {where}"
         f" ORDER BY distance LIMIT {int(k) + SPARE})"
         " SELECT hit.image_id, hit.distance FROM hit JOIN image i ON i.id = hit.image_id"

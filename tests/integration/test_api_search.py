@@ -37,7 +37,8 @@ async def test_by_words(client, museum):
     body = answer.json()
     assert body["query"] == {
         "q": "a white butterfly", "image": None, "like": None, "like_record": None,
-        "image_weight": 0.5, "less": [], "less_like": [], "less_weight": 0.5, "limit": 5,
+        "image_weight": 0.5, "less": [], "less_like": [], "less_weight": 0.5, "fuse": [],
+        "limit": 5, "group_by": None, "per_group": 1, "fold": False, "min_score": None,
         "filters": {},
     }  # fmt: skip
     assert body["embed_version"]["embed_version"] == "tiny"
