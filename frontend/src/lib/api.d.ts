@@ -438,6 +438,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/records/{id}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Similar
+         * @description Other records that look alike; in the genus; from there and then; of the same collector.
+         */
+        get: operations["similar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/{id}/citation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Record Citation
+         * @description How to cite the record, or the picture `image` of it, as seen today.
+         */
+        get: operations["record_citation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images/{id}/thumbnail": {
         parameters: {
             query?: never;
@@ -2298,6 +2338,48 @@ export interface components {
              * @description What may be done with the images, in sentences.
              */
             licence_summary: string[];
+        };
+        /**
+         * Similar
+         * @description Similar records in each sense that the record itself allows: none by a date it lacks.
+         */
+        Similar: {
+            embed_version: components["schemas"]["VersionRef"];
+            /** Rows */
+            rows: components["schemas"]["SimilarRow"][];
+        };
+        /**
+         * SimilarHit
+         * @description Another record, by the most similar of its images.
+         */
+        SimilarHit: {
+            /**
+             * Score
+             * @description Cosine of that image with the mean of the record's own, in [-1, 1].
+             */
+            score: number;
+            image: components["schemas"]["Image"];
+            record: components["schemas"]["RecordSummary"];
+        };
+        /**
+         * SimilarRow
+         * @description Records that are similar in one sense, the nearest first.
+         */
+        SimilarRow: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "alike" | "genus" | "place_decade" | "collector";
+            /** Label */
+            label: string;
+            /**
+             * Search
+             * @description The query string of the whole search, for the page and for the API.
+             */
+            search: string;
+            /** Hits */
+            hits: components["schemas"]["SimilarHit"][];
         };
         /**
          * Suggestion
@@ -4418,6 +4500,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RecordDetail"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    similar: {
+        parameters: {
+            query?: {
+                embed_version?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Similar"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    record_citation: {
+        parameters: {
+            query?: {
+                format?: "text" | "bibtex" | "ris";
+                image?: string | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The citation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                    "application/x-bibtex": string;
+                    "application/x-research-info-systems": string;
                 };
             };
             /** @description What went wrong */
