@@ -18,11 +18,19 @@ from ingestor.answers import retry_after
 from ingestor.hosts import Hosts, Turn, name_of
 from ingestor.robots import AGENT, FORBIDDEN, Robots
 
-__all__ = ["REDIRECTS", "Fetcher", "is_loopback", "require_contact", "retry_after", "session"]
+__all__ = [
+    "MOVED",
+    "REDIRECTS",
+    "Fetcher",
+    "is_loopback",
+    "require_contact",
+    "retry_after",
+    "session",
+]
 
 REDIRECTS = 5
 _TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=15, sock_read=30)
-_MOVED = {301, 302, 303, 307, 308}
+MOVED = {301, 302, 303, 307, 308}
 _ROBOTS_BYTES = 5_000_000
 
 Read = Callable[[aiohttp.ClientResponse], Awaitable[bytes]]
@@ -56,10 +64,10 @@ def require_contact(settings: Settings) -> None:
         )
 
 
-def session(settings: Settings) -> aiohttp.ClientSession:
+def session(settings: Settings, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
     """Return an HTTP session that presents us."""
     headers = {"User-Agent": user_agent(settings.contact)}
-    return aiohttp.ClientSession(headers=headers, timeout=_TIMEOUT)
+    return aiohttp.ClientSession(headers=headers, timeout=_TIMEOUT, trace_configs=list(traces))
 
 
 class Fetcher:
@@ -162,7 +170,7 @@ class Fetcher:
             async with self._session.get(
                 url, allow_redirects=False, trace_request_ctx=turn
             ) as answer:
-                if answer.status in _MOVED:
+                if answer.status in MOVED:
                     return _Moved(answer.headers.get("Location", ""))
                 return await read(answer)
         except aiohttp.InvalidURL as error:

@@ -164,6 +164,13 @@ class Hosts:
                 raise await self._peace(name, taken)
             await asyncio.sleep(taken)
 
+    async def trouble(self, name: str) -> str | None:
+        """Return what last went wrong with a host."""
+        async with self.engine.connect() as connection:
+            query = text("SELECT trouble FROM host WHERE name = :name")
+            trouble: str | None = await connection.scalar(query, {"name": name})
+        return trouble
+
     async def _peace(self, name: str, seconds: float) -> FetchError:
         """What to say of an image whose host cannot be asked for so long."""
         async with self.engine.connect() as connection:

@@ -1,31 +1,29 @@
-"""Asks a portal for JSON: one request at a time, at a steady pace, patiently."""
+"""Asks a portal for JSON, patiently: one request at a time, as its host allows all processes."""
 
 import asyncio
 import base64
 import json
-import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
-from urllib.parse import urlsplit
+from types import SimpleNamespace, TracebackType
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.errors import InvalidSetting, PortalError, UnreadableSource
+from core.errors import FetchError, InvalidSetting, PortalError, UnreadableSource
 from core.settings import Settings
-from ingestor.fetch import REDIRECTS, is_loopback, retry_after, session
+from ingestor.fetch import MOVED, REDIRECTS, is_loopback, session
+from ingestor.hosts import Hosts, Turn, name_of
+from ingestor.manners import Manners
+from ingestor.sources.portal_answers import Again, Check, check_status, decoded, store
 
 Json = dict[str, "JsonValue"]
 JsonValue = str | int | float | bool | None | Json | list["JsonValue"]
 Parameters = Sequence[tuple[str, str]]
-Check = Callable[[object], str | None]
-"""What is wrong with an answer, or None."""
-
-_CALM = 420
-"""GBIF's "Enhance Your Calm": too many downloads at once."""
-_LATER = {408, _CALM, 425, 429}
 
 
 @dataclass(frozen=True)
@@ -36,27 +34,38 @@ class Patience:
     base: float = 1.0
     """Back-off doubles from here; each wait is drawn evenly from 0 to it (full jitter)."""
     longest: float = 900.0
-    """Also the longest wait that is granted when the portal names one."""
+    """The longest wait that is granted, whoever asks for it."""
     calm: float = 60.0
     """How long to wait after a 420 that names no time."""
     timeout: float = 120.0
 
 
 class Portal:
-    """One portal; use as an async context manager. All its addresses share one pace."""
+    """One portal; use as an async context manager.
+
+    Every request takes its turn, and one of the connections, in `Hosts`, as those for images do.
+    """
 
     def __init__(
-        self, settings: Settings, *, rate: float = 1.0, patience: Patience | None = None
+        self,
+        settings: Settings,
+        engine: AsyncEngine,
+        *,
+        rate: float = 1.0,
+        patience: Patience | None = None,
     ) -> None:
-        """Ask at most `rate` requests a second."""
+        """Ask a host at most `rate` requests a second."""
         self._settings = settings
-        self._pause = 1.0 / rate
         self._patience = patience or Patience()
-        self._turn = asyncio.Lock()
-        self._next = 0.0
+        manners = Manners(base=self._patience.base, longest=self._patience.longest)
+        self._hosts = Hosts(engine, rate, manners)
+        self._one = asyncio.Lock()
 
     async def __aenter__(self) -> "Portal":
-        self._session = session(self._settings)
+        await self._hosts.__aenter__()
+        traced = aiohttp.TraceConfig()
+        traced.on_request_headers_sent.append(self._sent)
+        self._session = session(self._settings, traced)
         # Otherwise a connection that breaks is tried again at once, unpaced and uncounted.
         self._session._retry_connection = False
         return self
@@ -68,6 +77,7 @@ class Portal:
         trace: TracebackType | None,
     ) -> None:
         await self._session.close()
+        await self._hosts.__aexit__(kind, error, trace)
 
     async def get(
         self, url: str, parameters: Parameters = (), *, check: Check | None = None
@@ -78,141 +88,154 @@ class Portal:
         again, like a busy portal, a broken connection or broken JSON. PortalError when it stays
         so, UnreadableSource when the portal refuses the question.
         """
-        return _object(await self._ask("GET", url, check, params=list(parameters)), url)
+        request = _Request("GET", url, {"params": list(parameters)}, check)
+        return _object(await self._ask(request), url)
 
     async def post(self, url: str, body: object, *, check: Check | None = None) -> Json:
         """Ask with a JSON body; otherwise as `get`."""
-        return _object(await self._ask("POST", url, check, json=body), url)
+        return _object(await self._ask(_Request("POST", url, {"json": body}, check)), url)
 
     async def submit(self, url: str, body: object, user: str, password: str) -> str:
         """Post a JSON body with a name and password (RFC 7617); returns the answer's text."""
         both = base64.b64encode(f"{user}:{password}".encode()).decode()
         headers = {"Authorization": f"Basic {both}"}
-        return str(await self._ask("POST", url, None, plain=True, json=body, headers=headers))
+        options = {"json": body, "headers": headers}
+        return str(await self._ask(_Request("POST", url, options, plain=True)))
 
     async def save(self, url: str, target: Path) -> None:
         """Bring a file home, whole or not at all."""
-        await self._ask("GET", url, None, target=target)
+        await self._ask(_Request("GET", url, target=target))
 
-    async def _ask(
-        self,
-        method: str,
-        url: str,
-        check: Check | None,
-        *,
-        plain: bool = False,
-        target: Path | None = None,
-        **options: object,
-    ) -> object:
-        if not is_loopback(url) and not self._settings.contact:
+    async def _ask(self, request: "_Request") -> object:
+        if not is_loopback(request.url) and not self._settings.contact:
             raise InvalidSetting(
                 "portals want to know who asks: set BIOCOSMOS_CONTACT to an e-mail address or URL,"
                 " which is sent with every request"
             )
-        async with self._turn:
-            for attempt in range(1, self._patience.attempts + 1):
+        async with self._one:
+            for _ in range(self._patience.attempts):
                 try:
-                    return await self._once(method, url, check, plain, target, options)
-                except _Again as trouble:
-                    if attempt == self._patience.attempts:
-                        raise PortalError(
-                            f"{_host(url)} {trouble.reason}, {attempt} times; run the same command"
-                            " later and it goes on from here"
-                        ) from trouble
-                    await asyncio.sleep(self._wait(trouble, attempt, url))
-        raise AssertionError  # the last attempt returns or raises
+                    return await self._follow(request)
+                except Again as trouble:
+                    last = trouble
+        raise PortalError(
+            f"{_host(request.url)} {last.reason}, {self._patience.attempts} times; run the same"
+            " command later and it goes on from here"
+        ) from last
 
-    def _wait(self, trouble: "_Again", attempt: int, url: str) -> float:
-        longest = self._patience.longest
-        if trouble.seconds is None and trouble.calm:
-            return self._patience.calm
-        if trouble.seconds is None:
-            return random.uniform(0, min(longest, self._patience.base * 2 ** (attempt - 1)))
-        if trouble.seconds > longest:
-            raise PortalError(
-                f"{_host(url)} {trouble.reason} and asks for {trouble.seconds / 60:.0f} minutes of"
-                " peace; run the same command after that and it goes on from here"
-            ) from trouble
-        return trouble.seconds
+    async def _follow(self, request: "_Request") -> object:
+        """Ask, and go where we are sent: a turn and a connection for every step."""
+        for _ in range(REDIRECTS + 1):
+            async with self._leave(request.url) as turn:
+                found = await self._exchange(turn, request)
+            if not isinstance(found, _Moved):
+                return found
+            to = urljoin(request.url, found.location)
+            if request.method != "GET" or (is_loopback(to) and not is_loopback(request.url)):
+                raise UnreadableSource(f"{request.url} redirects to {to[:200]}: not followed")
+            request = replace(request, url=to, options={})  # the parameters are in it
+        raise UnreadableSource(f"{request.url} redirects without end")
 
-    async def _once(
-        self,
-        method: str,
-        url: str,
-        check: Check | None,
-        plain: bool,
-        target: Path | None,
-        options: Mapping[str, object],
-    ) -> object:
-        await asyncio.sleep(max(0.0, self._next - time.monotonic()))
-        self._next = time.monotonic() + self._pause
-        seconds = None if target else self._patience.timeout
+    @asynccontextmanager
+    async def _leave(self, url: str) -> AsyncIterator[Turn]:
+        """Hold a connection to the host and wait for a turn; PortalError where that takes long."""
+        name = name_of(url)
+        if name is None:
+            raise UnreadableSource(f"{url} is not a usable URL")
+        most = await self._hosts.connections(name)
+        end = time.monotonic() + self._patience.longest
+        while True:
+            try:
+                async with self._hosts.slots.hold(name, most):
+                    turn = await self._turn(name, url, end)
+                    await asyncio.sleep(self._hosts.early(turn))
+                    yield turn
+                    return
+            except FetchError as busy:  # the others hold all of them
+                if time.monotonic() > end:
+                    raise PortalError(f"{_host(url)}: {busy.detail}") from busy
+
+    async def _turn(self, name: str, url: str, end: float) -> Turn:
+        while True:
+            async with self._hosts.engine.begin() as connection:
+                taken = await self._hosts.take(connection, name)
+            if isinstance(taken, Turn):
+                return taken
+            if time.monotonic() + taken > end:
+                trouble = await self._hosts.trouble(name)
+                raise PortalError(
+                    f"{_host(url)} {trouble or 'is busy'} and asks for {taken / 60:.0f} minutes of"
+                    " peace; run the same command after that and it goes on from here"
+                )
+            await asyncio.sleep(taken)
+
+    async def _exchange(self, turn: Turn, request: "_Request") -> object:
+        """Send one request, and remember what the answer says of the host."""
+        try:
+            found = await self._send(turn, request)
+            if isinstance(found, str) and not request.plain:
+                found = decoded(found, request.check)
+        except Again as trouble:
+            wait = self._patience.calm if trouble.calm else trouble.seconds
+            await self._hosts.failed(turn, "trouble", trouble.reason, wait)
+            raise
+        except UnreadableSource:
+            await self._hosts.succeeded(turn)
+            raise
+        await self._hosts.succeeded(turn)
+        return found
+
+    async def _send(self, turn: Turn, request: "_Request") -> object:
+        seconds = None if request.target else self._patience.timeout
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=15, sock_read=60)
         try:
             async with self._session.request(
-                method,
-                url,
+                request.method,
+                request.url,
                 timeout=timeout,
-                max_redirects=REDIRECTS,
-                **options,  # type: ignore[arg-type]
+                allow_redirects=False,
+                trace_request_ctx=turn,
+                **request.options,  # type: ignore[arg-type]
             ) as answer:
-                await _status(answer)
-                if target:
-                    await _store(answer, target)
+                if answer.status in MOVED:
+                    return _Moved(answer.headers.get("Location", ""))
+                await check_status(answer)
+                if request.target:
+                    await store(answer, request.target)
                     return None
-                text = await answer.text()
-        except aiohttp.TooManyRedirects as error:
-            raise UnreadableSource(f"{url} redirects without end") from error
+                return await answer.text()
         except aiohttp.InvalidURL as error:
-            raise UnreadableSource(f"{url} is not a usable URL") from error
+            raise UnreadableSource(f"{request.url} is not a usable URL") from error
         except TimeoutError as error:
-            raise _Again("did not answer in time") from error
+            raise Again("did not answer in time") from error
         except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
             said = " ".join(str(error).split())[:200] or type(error).__name__
-            raise _Again(f"broke the connection off ({said})") from error
-        return text if plain else _decoded(text, check)
+            raise Again(f"broke the connection off ({said})") from error
+
+    async def _sent(self, _: object, traced: SimpleNamespace, __: object) -> None:
+        await self._hosts.sent(traced.trace_request_ctx)
 
 
-class _Again(Exception):
-    """It may go better another time."""
+@dataclass(frozen=True)
+class _Request:
+    """One question to a portal."""
 
-    def __init__(self, reason: str, seconds: float | None = None, *, calm: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.calm = calm
-        self.seconds = seconds
-        """How long to wait, where the portal said so."""
-
-
-async def _status(answer: aiohttp.ClientResponse) -> None:
-    status = answer.status
-    if 200 <= status < 300:
-        return
-    if status in _LATER or status >= 500:
-        seconds = retry_after(answer.headers.get("Retry-After"), answer.headers.get("Date"))
-        said = f"answered {status} {answer.reason or ''}".strip()
-        raise _Again(said, seconds, calm=status == _CALM)
-    said = " ".join((await answer.text(errors="replace")).split())[:200]
-    raise UnreadableSource(f"{answer.url} answered {status} {answer.reason or ''}: {said}")
+    method: str
+    url: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    """What aiohttp is to send with it."""
+    check: Check | None = None
+    plain: bool = False
+    """Whether the answer is text."""
+    target: Path | None = None
+    """Where the answer is stored."""
 
 
-async def _store(answer: aiohttp.ClientResponse, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
-    with part.open("wb") as file:
-        async for block in answer.content.iter_chunked(1 << 20):
-            file.write(block)
-    part.replace(target)
+@dataclass(frozen=True)
+class _Moved:
+    """The answer is a redirect."""
 
-
-def _decoded(text: str, check: Check | None) -> object:
-    try:
-        found: object = json.loads(text)
-    except ValueError as error:
-        raise _Again("sent what is no JSON") from error
-    if check and (wrong := check(found)):
-        raise _Again(wrong)
-    return found
+    location: str
 
 
 def _object(found: object, url: str) -> Json:

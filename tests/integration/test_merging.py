@@ -9,10 +9,7 @@ from backend.images.queries import of_record
 from backend.records import service
 from backend.records.queries import by_id, same_specimen
 from core.db.engine import create_engine
-from core.sample import draw_museum
 from core.sample.archive import write_archive
-from core.sample.server import SampleServer
-from core.settings import Settings
 from core.vectors import copy_vectors
 from core.versions import ensure
 from ingestor.manners import Manners
@@ -23,10 +20,11 @@ from ingestor.sources.dwca import DwcaSource
 from ingestor.sources.gbif import open_gbif
 from ingestor.sources.gbif_query import make_query
 from ingestor.sources.idigbio import open_idigbio, parse_rq
-from ingestor.sources.portal import Portal
 from tests.integration.collection import spec, vectors
 from tests.integration.ingested import everything, value
 from tests.unit.ingestor.archives import MULTIMEDIA, field, table, tsv, write
+
+pytest_plugins = ("tests.portals",)
 
 BRISK = Manners(base=0.01, probe_first=0.1, probe_longest=0.2, placeholder=0.05)
 SHOWN = "SELECT id FROM record WHERE specimen_id IS NULL AND withdrawn_at IS NULL"
@@ -36,23 +34,6 @@ STATE = {
     "images": "SELECT id, same_as FROM image ORDER BY id",
     "links": "SELECT record_id, image_id, position, merged FROM record_image ORDER BY 1, 2",
 }
-
-
-@pytest.fixture(scope="module")
-def museum():
-    return draw_museum(seed=5, size="tiny")
-
-
-@pytest.fixture
-async def server(museum):
-    async with SampleServer(museum) as running:
-        yield running
-
-
-@pytest.fixture
-async def portal():
-    async with Portal(Settings(contact="me@example.org"), rate=1000) as made:
-        yield made
 
 
 async def from_archive(engine, server, tmp_path):

@@ -7,38 +7,20 @@ import pytest
 from sqlalchemy import text
 
 from core.errors import InvalidSetting, PortalError
-from core.sample import draw_museum
-from core.sample.server import SampleServer
 from core.settings import Settings
 from ingestor.pictures import fetch_images
 from ingestor.run import ingest
 from ingestor.sources.gbif import open_gbif
 from ingestor.sources.gbif_download import Download, GbifDownload
 from ingestor.sources.gbif_query import make_query
-from ingestor.sources.portal import Patience, Portal
+from tests import portals
 from tests.integration.ingested import everything, pairs, value
 from tests.paths import needs_shared
 from tests.unit.ingestor.recorded import distinct_gbif
 
+pytest_plugins = ("tests.portals",)
+
 SEARCH = "/v1/occurrence/search"
-QUICK = Patience(attempts=3, base=0.01, calm=0.05)
-
-
-@pytest.fixture(scope="module")
-def museum():
-    return draw_museum(seed=5, size="tiny")
-
-
-@pytest.fixture
-async def server(museum):
-    async with SampleServer(museum) as running:
-        yield running
-
-
-@pytest.fixture
-async def portal():
-    async with Portal(Settings(contact="me@example.org"), rate=1000, patience=QUICK) as made:
-        yield made
 
 
 async def opened(server, portal, *, page_size=7, window=100_000, **kw):
@@ -47,14 +29,8 @@ async def opened(server, portal, *, page_size=7, window=100_000, **kw):
 
 
 def published(museum, server):
-    """Pairs as the museum means them, sound and all; links to this server."""
-    found = {}
-    for medium in museum.media:
-        links = found.setdefault(medium.record, set())
-        if medium.type == "StillImage":
-            links.add(f"{server.url}/images/{medium.file}")
-    # A search for still images shows no record that has none.
-    return {record: links for record, links in found.items() if links}
+    """What a search for still images shows: no record that has none."""
+    return {record: links for record, links in portals.published(museum, server).items() if links}
 
 
 async def test_every_record_comes_with_its_own_images_and_once(server, portal, museum, engine):

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from core.db.engine import create_engine
 from core.errors import PortalError, UnreadableSource
-from core.sample import draw_museum
 from core.sample.places import COLLECTIONS
 from core.sample.portal_museum import dataset_key
 from core.sample.server import SampleServer
@@ -19,46 +19,21 @@ from ingestor.pictures import fetch_images
 from ingestor.run import ingest
 from ingestor.sources.idigbio import open_idigbio, parse_rq
 from ingestor.sources.iiif import IiifSource
-from ingestor.sources.portal import Patience, Portal
+from ingestor.sources.portal import Portal
 from tests.integration.ingested import everything, pairs, value
 from tests.paths import needs_shared
+from tests.portals import published
 from tests.unit.ingestor.recorded import idigbio_records
 
+pytest_plugins = ("tests.portals",)
+
 RECORDS, MEDIA = "/v2/search/records", "/v2/search/media"
-QUICK = Patience(attempts=3, base=0.01, calm=0.05)
 ALL = '{"kingdom":["animalia","plantae"]}'
-
-
-@pytest.fixture(scope="module")
-def museum():
-    return draw_museum(seed=5, size="tiny")
-
-
-@pytest.fixture
-async def server(museum):
-    async with SampleServer(museum) as running:
-        yield running
-
-
-@pytest.fixture
-async def portal():
-    async with Portal(Settings(contact="me@example.org"), rate=1000, patience=QUICK) as made:
-        yield made
 
 
 async def opened(server, portal, rq=ALL, **options):
     options = {"page_size": 7} | options
     return await open_idigbio(portal, server.url, server.url, parse_rq(rq), **options)
-
-
-def published(museum, server):
-    """Pairs as the museum means them, for records with any medium (hasImage says no more)."""
-    found = {}
-    for medium in museum.media:
-        links = found.setdefault(medium.record, set())
-        if medium.type == "StillImage":
-            links.add(f"{server.url}/images/{medium.file}")
-    return found
 
 
 async def test_every_record_comes_with_its_own_images_and_once(server, portal, museum, engine):
@@ -245,9 +220,17 @@ def shared_server(museum):
         yield running
 
 
+@pytest.fixture(scope="module")
+def shared_database(make_database):
+    with make_database() as url:
+        yield url
+
+
 @given(holdings())
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_no_wrong_pair_over_http_whatever_the_order_of_pages(shared_server, holding):
+def test_no_wrong_pair_over_http_whatever_the_order_of_pages(
+    shared_server, shared_database, holding
+):
     truth, owners, pool, page_size = holding
     held = shared_server.portals.idigbio
     held.records = [
@@ -268,9 +251,12 @@ def test_no_wrong_pair_over_http_whatever_the_order_of_pages(shared_server, hold
     ]
 
     async def read():
-        async with Portal(Settings(contact="x"), rate=5000) as portal:
+        engine = create_engine(shared_database)
+        async with Portal(Settings(contact="x"), engine, rate=5000) as portal:
             source = await opened(shared_server, portal, '{"recordset":"s"}', page_size=page_size)
-            return [row async for page in source.pages() for row in page.rows]
+            rows = [row async for page in source.pages() for row in page.rows]
+        await engine.dispose()
+        return rows
 
     rows = asyncio.run(read())
     assert [row.source_record_id for row in rows] == sorted(truth)

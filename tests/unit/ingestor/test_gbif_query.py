@@ -10,27 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InvalidSetting, UnreadableSource
-from core.sample import draw_museum
-from core.sample.server import SampleServer
-from core.settings import Settings
 from ingestor.sources.gbif_cells import FACETS, cells
 from ingestor.sources.gbif_download import predicate
 from ingestor.sources.gbif_query import COL_XR, GbifQuery, make_query
-from ingestor.sources.portal import Portal
 from tests.paths import SHARED_DATA, needs_shared
 from tests.unit.ingestor.web import serving
 
-
-@pytest.fixture
-async def server():
-    async with SampleServer(draw_museum(seed=5, size="tiny")) as running:
-        yield running
-
-
-@pytest.fixture
-async def portal():
-    async with Portal(Settings(contact="me@example.org"), rate=200) as made:
-        yield made
+pytest_plugins = ("tests.portals",)
 
 
 async def test_options_become_parameters_in_a_fixed_order(portal):

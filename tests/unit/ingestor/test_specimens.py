@@ -25,7 +25,7 @@ def apart(*candidates):
 
 
 @pytest.mark.parametrize(
-    "a, b",
+    ("a", "b"),
     [
         ("urn:uuid:8C2A1D30-0001-4a2b-9c3d-111122223333", "8c2a1d30-0001-4a2b-9c3d-111122223333"),
         ("http://id.museum.org/42", "https://id.museum.org/42/"),
@@ -65,7 +65,8 @@ def test_numbers_of_one_collection_are_not_those_of_another():
             ("YPM", None, "1"),
         ]
     }
-    assert len(keys) == 5 and None not in keys
+    assert len(keys) == 5
+    assert None not in keys
     assert catalog_key("YPM", "ENT", "none given") is None
     assert catalog_key(None, "ENT", "1") is None
     assert catalog_key("A1", "B", "A1") == "a1|b|a1"  # the number is not its own prefix

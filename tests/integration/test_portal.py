@@ -4,9 +4,9 @@ import asyncio
 import time
 
 import pytest
+from sqlalchemy import text
 
 from core.errors import InvalidSetting, PortalError, UnreadableSource
-from core.sample import draw_museum
 from core.sample.server import SampleServer
 from core.settings import Settings
 from ingestor.sources.portal import Patience, Portal, as_text, rows_of
@@ -15,20 +15,13 @@ SEARCH = "/v1/occurrence/search"
 QUICK = Patience(attempts=4, base=0.02, calm=0.3, timeout=0.5)
 
 
-@pytest.fixture(scope="module")
-def museum():
-    return draw_museum(seed=5, size="tiny")
+pytest_plugins = ("tests.portals",)
 
 
 @pytest.fixture
-async def server(museum):
-    async with SampleServer(museum) as running:
-        yield running
-
-
-@pytest.fixture
-async def portal():
-    async with Portal(Settings(contact="me@example.org"), rate=200, patience=QUICK) as made:
+async def portal(engine):
+    settings = Settings(contact="me@example.org")
+    async with Portal(settings, engine, rate=200, patience=QUICK) as made:
         yield made
 
 
@@ -68,17 +61,17 @@ async def test_calm_is_kept_after_a_420(server, portal):
     assert second - first >= QUICK.calm
 
 
-async def test_a_portal_that_wants_hours_is_left_at_once(server):
+async def test_a_portal_that_wants_hours_is_left_at_once(server, engine):
     patience = Patience(longest=60)
     server.misbehave(SEARCH, "429", retry_after=7200)
-    async with Portal(Settings(contact="x"), rate=100, patience=patience) as portal:
+    async with Portal(Settings(contact="x"), engine, rate=100, patience=patience) as portal:
         with pytest.raises(PortalError, match="asks for 120 minutes of peace"):
             await portal.get(server.url + SEARCH)
     assert len(server.visits) == 1
 
 
-async def test_requests_come_one_at_a_time_and_no_faster_than_the_rate(server):
-    async with Portal(Settings(contact="x"), rate=20) as portal:
+async def test_requests_come_one_at_a_time_and_no_faster_than_the_rate(server, engine):
+    async with Portal(Settings(contact="x"), engine, rate=20) as portal:
         await asyncio.gather(*(portal.get(server.url + SEARCH) for _ in range(8)))
     times = [visit.at for visit in server.visits]
     gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
@@ -86,10 +79,10 @@ async def test_requests_come_one_at_a_time_and_no_faster_than_the_rate(server):
     assert len(times) == 8
 
 
-async def test_retries_keep_the_pace_too(server):
+async def test_retries_keep_the_pace_too(server, engine):
     server.misbehave(SEARCH, "garble", times=3)
     patience = Patience(attempts=5, base=0.001)
-    async with Portal(Settings(contact="x"), rate=10, patience=patience) as portal:
+    async with Portal(Settings(contact="x"), engine, rate=10, patience=patience) as portal:
         started = time.monotonic()
         await portal.get(server.url + SEARCH)
     assert time.monotonic() - started >= 0.3
@@ -110,21 +103,21 @@ async def test_an_answer_not_to_be_believed_is_asked_for_again(server, portal):
     assert len(server.visits) == 2
 
 
-async def test_nobody_is_asked_without_a_contact():
-    async with Portal(Settings(contact=None)) as portal:
+async def test_nobody_is_asked_without_a_contact(engine):
+    async with Portal(Settings(contact=None), engine) as portal:
         with pytest.raises(InvalidSetting, match="BIOCOSMOS_CONTACT"):
             await portal.get("https://portal.example/v1/x")
 
 
-async def test_a_file_comes_home_whole_or_not_at_all(server, portal, museum, tmp_path):
+async def test_a_file_comes_home_whole_or_not_at_all(server, tmp_path, engine):
     target = tmp_path / "a" / "archive.zip"
-    server.misbehave("/archive.zip", "truncate")
-    with pytest.raises(PortalError):
+    server.misbehave("/archive.zip", "truncate", times=3)
+    patience = Patience(attempts=2, base=0.01)
+    async with Portal(Settings(contact="x"), engine, rate=200, patience=patience) as portal:
+        with pytest.raises(PortalError):
+            await portal.save(f"{server.url}/archive.zip", target)
+        assert not target.exists()
         await portal.save(f"{server.url}/archive.zip", target)
-    assert not target.exists()
-    server.rules.clear()
-    server.misbehave("/archive.zip", "truncate", times=1)
-    await portal.save(f"{server.url}/archive.zip", target)
     assert target.read_bytes()[:2] == b"PK"
 
 
@@ -135,3 +128,60 @@ def test_cells_are_text():
     assert as_text({"b": 1, "a": ["é"]}) == '{"a": ["é"], "b": 1}'
     assert rows_of({"x": [1, {"a": 2}, None]}, "x") == [{"a": 2}]
     assert rows_of([], "x") == []
+
+
+async def test_two_clients_share_one_pace(server, engine):
+    settings = Settings(contact="x")
+    async with Portal(settings, engine, rate=20) as one, Portal(settings, engine, rate=20) as two:
+        asked = [each.get(server.url + SEARCH) for each in (one, two) for _ in range(6)]
+        await asyncio.gather(*asked)
+    times = sorted(visit.at for visit in server.visits)
+    assert len(times) == 12
+    assert times[-1] - times[0] >= 11 / 20
+    async with engine.connect() as connection:
+        host = (await connection.execute(text("SELECT * FROM host"))).one()
+    assert (host.name, host.requests) == (server.url.removeprefix("http://"), 12)
+
+
+async def test_peace_asked_of_one_client_is_kept_by_the_others(server, engine):
+    server.misbehave(SEARCH, "429", times=1, retry_after=2)
+    settings = Settings(contact="x")
+    async with Portal(settings, engine, rate=50) as one, Portal(settings, engine, rate=50) as two:
+        first = asyncio.create_task(one.get(server.url + SEARCH))
+        while not server.visits:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)  # the answer is back
+        await asyncio.gather(two.get(server.url + SEARCH), first)
+    first_at, *later = (visit.at for visit in server.visits)
+    assert min(later) - first_at >= 2.0
+
+
+async def test_a_host_whose_breaker_is_open_is_not_asked(server, engine):
+    name = server.url.removeprefix("http://")
+    async with Portal(Settings(contact="x"), engine) as portal:
+        await portal.get(server.url + SEARCH)
+        async with engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE host SET breaker = 'open', failures = 5, trouble = 'answered 403',"
+                    " cooldown_until = now() + interval '1 hour' WHERE name = :name"
+                ),
+                {"name": name},
+            )
+        with pytest.raises(PortalError, match="answered 403 and asks for 60 minutes of peace"):
+            await portal.get(server.url + SEARCH)
+    assert len(server.visits) == 1
+
+
+async def test_a_redirect_takes_a_turn_of_its_own_and_leads_on(server, museum, engine):
+    async with SampleServer(museum, host="127.0.0.2") as other:
+        server.misbehave(SEARCH, "elsewhere", times=1, to=other.url)
+        async with Portal(Settings(contact="x"), engine, rate=50) as portal:
+            answer = await portal.get(server.url + SEARCH, [("limit", "3")])
+            assert len(answer["results"]) == 3
+            server.misbehave(SEARCH, "loop", times=None)
+            with pytest.raises(UnreadableSource, match="redirects without end"):
+                await portal.get(server.url + SEARCH)
+    async with engine.connect() as connection:
+        requests = await connection.execute(text("SELECT requests FROM host ORDER BY requests"))
+        assert list(requests.scalars()) == [len(other.visits), len(server.visits)] == [1, 7]
