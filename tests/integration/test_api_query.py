@@ -90,3 +90,86 @@ async def test_like_a_record_is_like_the_mean_of_its_pictures(client, museum):
 async def test_what_cannot_be_less_is_said(client, params, status, said):
     slug = {400: "bad-request", 404: "not-found"}[status]
     assert said in problem(await client.get(SEARCH, params=params), status, slug)
+
+
+async def listed(client: httpx.AsyncClient, **params: object) -> list[uuid.UUID]:
+    answer = await client.get(SEARCH, params={"limit": 100, **params})
+    return [uuid.UUID(hit["image"]["id"]) for hit in answer.json()["hits"]]
+
+
+async def test_several_versions_answer_by_their_ranks(client):
+    alone = {name: await listed(client, q="blue wings", embed_version=name)
+             for name in ("tiny", "other")}  # fmt: skip
+    asked = {"q": "blue wings", "fuse": ["tiny", "other"], "limit": 100}
+    body = (await client.get(SEARCH, params=asked)).json()
+    assert [each["embed_version"] for each in body["embed_versions"]] == ["tiny", "other"]
+    for hit in body["hits"]:
+        # the withdrawn image 9 has a rank of its own, which nobody is shown
+        own = uuid.UUID(hit["image"]["id"])
+        for name, ranking in alone.items():
+            assert 0 <= hit["ranks"][name] - (ranking.index(own) + 1) <= 1
+        assert hit["score"] == pytest.approx(sum(1 / (60 + r) for r in hit["ranks"].values()))
+    fused = [hit["score"] for hit in body["hits"]]
+    assert fused == sorted(fused, reverse=True)
+    assert len(fused) == 11
+    assert (body["path"], body["expected_recall"], body["compared"]) == ("exact", 1.0, 24)
+
+
+async def test_fused_pages_make_the_list(client):
+    asked = {"q": "wings", "less": ["red"], "fuse": ["tiny", "other"]}
+    whole = (await client.get(SEARCH, params=asked | {"limit": 100})).json()["hits"]
+    found, cursor = [], ""
+    while cursor is not None:
+        body = (await client.get(SEARCH, params=asked | {"limit": 4, "cursor": cursor})).json()
+        found, cursor = found + body["hits"], body["next_cursor"]
+    assert found == whole
+
+
+async def test_fused_answers_are_grouped_and_folded(client):
+    asked = {"like": str(named("image 3")), "fuse": ["tiny", "other"]}
+    body = (await client.get(SEARCH, params=asked | {"group_by": "species"})).json()
+    groups = [hit["group"] for hit in body["hits"]]
+    assert sorted(g["key"] or "" for g in groups) == [
+        "", "Papilio alba", "Papilio rubra", "Vanessa caerulea",
+    ]  # fmt: skip
+    assert groups[0]["key"] == "Papilio alba"
+    assert all(group["size"] is None for group in groups)
+    folded = (await client.get(SEARCH, params=asked | {"fold": "true"})).json()
+    assert folded["hits"][0]["image"]["id"] == str(named("image 3"))
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"fuse": "tiny"}, "two to four different"),
+        ({"fuse": ["tiny", "tiny"]}, "two to four different"),
+        ({"fuse": ["tiny", "other"], "embed_version": "tiny"}, "either embed_version or fuse"),
+        ({"fuse": ["tiny", "other"], "min_score": 0.1}, "no cosines"),
+        ({"fuse": ["tiny", "other"], "atlas": "0,0 1,0 1,1"}, "An atlas is of one"),
+        ({"group_by": "colour"}, "group_by"),
+        ({"group_by": "genus", "limit": 200, "per_group": 12}, "at most 600"),
+    ],
+)
+async def test_what_cannot_be_fused_or_grouped_is_said(client, params, said):
+    answer = await client.get(SEARCH, params={"q": "wings"} | params)
+    assert said in problem(answer, 400, "bad-request")
+
+
+async def test_a_vector_of_one_version_takes_no_part_in_another(client, museum):
+    """However it comes into a query: alone, with words, against something, or fused."""
+    vector = (await stored(museum))[named("image 5")].tolist()
+    own = {"vector": vector, "vector_version": "tiny"}
+    for more in (
+        {},
+        {"q": "wings"},
+        {"like": str(named("image 1"))},
+        {"like_record": str(named("record 1"))},
+        {"less": ["wings"]},
+        {"less_like": [str(named("image 2"))]},
+        {"group_by": "species", "fold": True},
+    ):
+        answer = await client.post(SEARCH, json=own | more | {"embed_version": "other"})
+        problem(answer, 409, "wrong-space")
+        fused = await client.post(SEARCH, json=own | more | {"fuse": ["tiny", "other"]})
+        problem(fused, 409, "wrong-space")
+        assert (await client.post(SEARCH, json=own | more)).status_code == 200

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from core.errors import BadRequest, WrongSpace
-from core.vectors import QueryVector, combine, unit
+from core.vectors import QueryVector, combine, cosine, unit
 
 numbers = arrays(np.float32, 8, elements=st.floats(-100, 100, width=32)).filter(
     lambda values: np.linalg.norm(values) > 1e-3
@@ -57,3 +57,12 @@ def test_opposite_vectors_and_nothing_cannot_be_combined() -> None:
         combine([(unit(1, [1, 0]), 1.0), (unit(1, [-1, 0]), 1.0)])
     with pytest.raises(BadRequest):
         combine([])
+
+
+def test_vectors_of_two_versions_have_no_cosine() -> None:
+    one, two = unit(1, [1, 0]), unit(2, [1, 0])
+    assert cosine(one, unit(1, [1, 1])) == pytest.approx(0.5**0.5)
+    with pytest.raises(WrongSpace):
+        cosine(one, two)
+    with pytest.raises(BadRequest, match="cancel out"):
+        combine([(one, 1.0), (unit(1, [1, 1e-5]), -1.0)])
