@@ -104,7 +104,7 @@ def _lifespan(settings: Settings, database_url: str) -> Any:
 
 
 async def _warm(services: Services) -> None:
-    """Load the default version's model and counts, so that nobody who comes first waits for them."""
+    """Load the default version's model and counts before the first visitor waits for them."""
     try:
         async with services.reading() as conn:
             version = await versions.get(conn)

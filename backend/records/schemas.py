@@ -1,11 +1,12 @@
 """A record as the API shows it, short and in full."""
 
 import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from backend.images.schemas import Image, Licence
 from backend.schemas import Shown
+from backend.versions.schemas import VersionRef
 
 
 class DatasetRef(Shown):
@@ -123,3 +124,29 @@ class RecordDetail(RecordFields):
     """The record that search shows for this specimen, where that is another one."""
     also_published: list[Publication]
     """The same specimen in other sources, the one that is shown first."""
+
+
+class SimilarHit(Shown):
+    """Another record, by the most similar of its images."""
+
+    score: float
+    """Cosine of that image with the mean of the record's own, in [-1, 1]."""
+    image: Image
+    record: RecordSummary
+
+
+class SimilarRow(Shown):
+    """Records that are similar in one sense, the nearest first."""
+
+    kind: Literal["alike", "genus", "place_decade", "collector"]
+    label: str
+    search: str
+    """The query string of the whole search, for the page and for the API."""
+    hits: list[SimilarHit]
+
+
+class Similar(Shown):
+    """Similar records in each sense that the record itself allows: none by a date it lacks."""
+
+    embed_version: VersionRef
+    rows: list[SimilarRow]

@@ -31,15 +31,21 @@ def summary(row: Row) -> RecordSummary:
     )
 
 
+def current(row: Row | None) -> Row:
+    """A row of `queries.by_id`; NotFound where there is none, or it was withdrawn."""
+    if row is None:
+        raise NotFound("There is no such record here")
+    if (withdrawn := row["record_withdrawn_at"]) is not None:
+        raise NotFound(f"Its publisher withdrew this record before {withdrawn:%d %B %Y}")
+    return row
+
+
 def detail(row: Row | None, image_rows: Sequence[Row], others: Sequence[Row] = ()) -> RecordDetail:
     """A row of `queries.by_id` and the rows of its images in full; NotFound when withdrawn.
 
     `others`: rows of `queries.same_specimen`.
     """
-    if row is None:
-        raise NotFound("There is no such record here")
-    if (withdrawn := row["record_withdrawn_at"]) is not None:
-        raise NotFound(f"Its publisher withdrew this record before {withdrawn:%d %B %Y}")
+    row = current(row)
     link = pictures.web_link(row["record_references_url"], row["record_occurrence_id"])
     own = {"dataset", "licence", "taxonomy", "issues", "images", "citation", "source_url"}
     own |= {"shown_as", "also_published"}
@@ -53,7 +59,7 @@ def detail(row: Row | None, image_rows: Sequence[Row], others: Sequence[Row] = (
         ],
         issues=[Issue(name=name, text=ISSUES.get(name, name)) for name in row["record_issues"]],
         images=[pictures.describe(image) for image in image_rows],
-        citation=_citation(row, link),
+        citation=cited(row),
         source_url=link or pictures.web_link(row["dataset_url"]),
         shown_as=row["record_specimen_id"],
         also_published=[_publication(other) for other in others],
@@ -80,7 +86,9 @@ def _dataset(row: Row) -> DatasetDetail:
     )
 
 
-def _citation(row: Row, link: str | None) -> str:
+def cited(row: Row) -> str:
+    """How to cite a row of `queries.by_id`, in a line."""
+    link = pictures.web_link(row["record_references_url"], row["record_occurrence_id"])
     return citation.record_citation(
         institution_code=row["record_institution_code"],
         collection_code=row["record_collection_code"],

@@ -1,4 +1,7 @@
-from core.citation import image_credit, record_citation
+import re
+from datetime import date
+
+from core.citation import Citation, image_credit, record_citation
 
 
 def test_a_record_is_cited_with_all_there_is() -> None:
@@ -57,3 +60,41 @@ def test_credit_names_people_once_and_the_licence() -> None:
     assert image_credit(creator=None, rights_holder=None, licence=None) == (
         "Creator not named, Licence not known"
     )
+
+
+CITED = Citation(
+    key="record-1",
+    line="Papilio {alba} & co. BCM 7.",
+    title="Papilio {alba} & co_1, 50% \\ ~",
+    author="BCM",
+    publisher="Museum & Sons",
+    note=None,
+    url="https://museum.example/a_b",
+    accessed=date(2026, 3, 1),
+)
+
+
+def test_a_line_says_when_it_was_seen() -> None:
+    assert str(CITED) == "Papilio {alba} & co. BCM 7. Accessed 2026-03-01."
+
+
+def test_bibtex_keeps_what_latex_would_take_for_commands() -> None:
+    assert CITED.bibtex() == (
+        "@misc{record-1,\n"
+        "  author = {{BCM}},\n"
+        r"  title = {{Papilio \{alba\} \& co\_1, 50\% \textbackslash{} \textasciitilde{}}},"
+        "\n  publisher = {Museum \\& Sons},\n"
+        "  year = {2026},\n"
+        "  url = {https://museum.example/a_b},\n"
+        "  urldate = {2026-03-01}\n}\n"
+    )
+    assert CITED.bibtex().replace(r"\{", "").replace(r"\}", "").count("{") == CITED.bibtex(
+    ).replace(r"\{", "").replace(r"\}", "").count("}")  # fmt: skip
+
+
+def test_ris_has_a_tag_a_line_and_an_end() -> None:
+    lines = CITED.ris().split("\r\n")
+    assert lines[0] == "TY  - DATA"
+    assert lines[-2:] == ["ER  - ", ""]
+    assert all(re.match(r"[A-Z][A-Z0-9]  - ", line) for line in lines[:-1])
+    assert not any(line.startswith("N1") for line in lines)
