@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -69,6 +69,33 @@ def images(
 ) -> None:
     """Fetch the images that are still to be had."""
     do("download", {"limit": limit, "rate": rate}, enqueue=enqueue)
+
+
+@app.command()
+def sync(
+    source: Annotated[
+        Literal["dwca", "folder", "gbif", "idigbio", "iiif"] | None,
+        typer.Option(help="Only sources of this kind."),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Only sources whose name or address has this in it.")
+    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Read all again; shows what was withdrawn.")
+    ] = False,
+    no_images: Images = False,
+    rate: Rate = 1.0,
+    enqueue: Queued = False,
+) -> None:
+    """Bring what changed since at all that was read before; look at dead links again."""
+    given = {
+        "source": source,
+        "dataset": dataset,
+        "whole": whole,
+        "images": not no_images,
+        "rate": rate,
+    }
+    do("sync", given, enqueue=enqueue)
 
 
 @app.command()

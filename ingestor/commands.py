@@ -31,8 +31,9 @@ from core.settings import Settings
 from ingestor.pictures import PictureCounts
 from ingestor.receipt import Receipt
 from ingestor.report import print_pictures, print_receipt
-from ingestor.tasks import Progress as Told
-from ingestor.tasks import Teller, Work, perform
+from ingestor.tasks import perform
+from ingestor.work import Progress as Told
+from ingestor.work import Teller, Work
 
 notes = Console(stderr=True)
 
@@ -67,6 +68,11 @@ class Terminal(Teller):
         """Print it."""
         super().note(text)
         notes.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """Print it, so that it is not overlooked."""
+        super().warn(text)
+        notes.print(text, markup=False, style="yellow")
 
     def read(self, receipt: Receipt) -> None:
         """Print the receipt."""

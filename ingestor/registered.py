@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, literal_column, select, text
+from sqlalchemy import Row, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,8 +19,6 @@ async def remember(
     request: Request,
     *,
     whole: bool,
-    etag: str | None = None,
-    last_modified: str | None = None,
 ) -> None:
     """Store that a source was read to its end; `whole`: all there is, not only what is new."""
     begun = (
@@ -36,15 +34,13 @@ async def remember(
         "label": request.label,
         "request": args.dump(request),
         "fingerprint": read.fingerprint if whole else None,
-        "etag": etag,
-        "last_modified": last_modified,
         "read_at": func.coalesce(begun, func.now()),
         "whole_at": func.coalesce(begun, func.now()) if whole else None,
     }
     added = insert(source).values(values)
     kept: dict[str, Any] = {
         name: func.coalesce(literal_column(f"excluded.{name}"), source.c[name])
-        for name in ("fingerprint", "etag", "last_modified", "whole_at")
+        for name in ("fingerprint", "whole_at")
     }
     fresh: dict[str, Any] = {name: added.excluded[name] for name in ("label", "request", "read_at")}
     await connection.execute(
@@ -57,7 +53,7 @@ async def due(
 ) -> Sequence[Row[Any]]:
     """Return the sources that a sync is asked for, the longest unread first.
 
-    `dataset`: part of a source's name, or the key of a dataset that came from it.
+    `dataset`: part of a source's name or address.
     """
     wanted = select(source).order_by(source.c.read_at)
     if kind is not None:
@@ -69,3 +65,11 @@ async def due(
         )
         wanted = wanted.where(named.bindparams(dataset=dataset))
     return (await connection.execute(wanted)).all()
+
+
+async def unchanged(connection: AsyncConnection, row: Row[Any]) -> None:
+    """Store that a source was looked at and is what it was."""
+    same = (source.c.source == row.source, source.c.key == row.key)
+    await connection.execute(
+        update(source).where(*same).values(read_at=func.now(), whole_at=func.now())
+    )

@@ -1,10 +1,7 @@
 """What a worker, or a command, does for a job of each kind."""
 
 import asyncio
-import dataclasses
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -19,62 +16,13 @@ from core.settings import Settings
 from ingestor import embed as embedding
 from ingestor import registered
 from ingestor.index import build_index, verify
-from ingestor.pictures import PictureCounts, fetch_images
-from ingestor.receipt import Receipt
 from ingestor.requests import Request, opened
 from ingestor.run import ingest
+from ingestor.sync import sync
+from ingestor.work import Teller, Work, fetch
 
 LOOK = 2.0
 """Seconds between looks at the jobs that another waits for."""
-Progress = Callable[[int, int | None], None]
-
-
-class Teller:
-    """Tells a job how its work goes; a command tells the terminal as well."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-
-    @contextmanager
-    def stage(self, what: str) -> Iterator[Progress]:
-        """Begin a part of the work: records, images; yields what is to be told of it."""
-        self.job.say(f"{what} …")
-        self.job.tell(0, None)
-        yield self.job.tell
-
-    def note(self, text: str) -> None:
-        """Say something worth knowing."""
-        self.job.say(text)
-
-    def read(self, receipt: Receipt) -> None:
-        """Say what reading came to."""
-        numbers = dataclasses.asdict(receipt)
-        for name, value in numbers.items():
-            if isinstance(value, int) and not isinstance(value, bool):
-                self.job.counts[name] += value
-        for reason, count in receipt.rejected.items():
-            self.job.counts[f"rejected: {reason}"] += count
-        self.job.say(
-            f"{receipt.label}: {receipt.new:,} new, {receipt.changed:,} changed,"
-            f" {receipt.unchanged:,} unchanged, {receipt.withdrawn:,} withdrawn records;"
-            f" {receipt.images_new:,} new images"
-        )
-
-    def fetched(self, counts: PictureCounts) -> None:
-        """Say what fetching came to."""
-        for state, count in counts.states.items():
-            self.job.counts[f"images {state}"] += count
-        said = ", ".join(f"{count:,} {state}" for state, count in counts.states.most_common())
-        self.job.say(f"Images: {said or 'none were due'}")
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a task works with."""
-
-    engine: AsyncEngine
-    settings: Settings
-    tell: Teller
 
 
 Does = Callable[[Work, Any], Awaitable[None]]
@@ -93,15 +41,6 @@ async def read_and_fetch(work: Work, request: Request) -> None:
     if request.images:  # a folder's lie here; those of other hosts are not its business
         rate = None if isinstance(request, jobargs.Folder) else request.rate
         await fetch(work, rate)
-
-
-async def fetch(work: Work, rate: float | None, limit: int | None = None) -> None:
-    """Fetch the images that are due."""
-    with work.tell.stage("images") as progress:
-        counts = await fetch_images(
-            work.engine, work.settings, rate=rate, limit=limit, progress=progress
-        )
-    work.tell.fetched(counts)
 
 
 async def _download(work: Work, asked: jobargs.Download) -> None:
@@ -182,12 +121,17 @@ async def _project(work: Work, asked: jobargs.Project) -> None:
     work.tell.note(f"{report.images:,} images on the atlas")
 
 
+async def _sync(work: Work, asked: jobargs.Sync) -> None:
+    await sync(work, asked)
+
+
 DOES: Mapping[str, Does] = {
     "ingest": read_and_fetch,
     "download": _download,
     "embed": _embed,
     "index": _index,
     "project": _project,
+    "sync": _sync,
 }
 
 

@@ -99,9 +99,17 @@ class ParsedRecord:
         }
 
 
+_HOUSEKEEPING = {"lastInterpreted", "lastParsed", "lastCrawled"}
+"""When GBIF last looked at a record, which it does with all of them every few weeks."""
+
+
 def content_hash(verbatim: Mapping[str, str]) -> str:
-    """Return the sha256 of the cells, whatever their order; 64 hex digits."""
-    text = json.dumps(dict(verbatim), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    """Return the sha256 of the cells, whatever their order; 64 hex digits.
+
+    When a portal last worked on the row is no part of its content.
+    """
+    cells = {name: value for name, value in verbatim.items() if name not in _HOUSEKEEPING}
+    text = json.dumps(cells, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -376,8 +376,6 @@ source = Table(
     Column("label", Text, nullable=False),
     Column("request", JSONB, nullable=False),  # how to open it again: ingestor/requests.py
     Column("fingerprint", Text),  # of what was last read to its end
-    Column("etag", Text),  # of its archive, where it is fetched by a link
-    Column("last_modified", Text),
     Column("read_at", DateTime(timezone=True)),  # begin of the last reading that reached the end
     Column("whole_at", DateTime(timezone=True)),  # the same, of all there is, not of what is new
     PrimaryKeyConstraint("source", "key"),

@@ -174,7 +174,7 @@ class Sync(Args):
 
     source: Literal["dwca", "folder", "gbif", "idigbio", "iiif"] | None = None
     dataset: str | None = None
-    """Part of a source's name, or the key of a dataset."""
+    """Part of a source's name or address."""
     whole: bool = False
     """Read everything again, not only what changed."""
     images: bool = True

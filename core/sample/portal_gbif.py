@@ -149,6 +149,10 @@ def _has(occurrence: Json, name: str, value: str, checklist: str | None) -> bool
     if name == "taxonKey":
         return value in {str(occurrence.get(key)) for key in _TAXON_KEYS}
     own = value_of(occurrence, name)
+    if name == "lastInterpreted":  # a day, or two with * for an open end
+        first, _, last = value.partition(",")
+        day = (own or "")[:10]
+        return (first == "*" or day >= first) and (last == "*" or day <= (last or first))
     if own is not None and (ends := re.fullmatch(r"(\d+),(\d+)", value)):
         return int(ends[1]) <= float(own) <= int(ends[2])
     return own == value

@@ -84,8 +84,6 @@ def _tables() -> None:
         sa.Column("label", sa.Text(), nullable=False),
         sa.Column("request", JSONB(), nullable=False),
         sa.Column("fingerprint", sa.Text()),
-        sa.Column("etag", sa.Text()),
-        sa.Column("last_modified", sa.Text()),
         sa.Column("read_at", sa.DateTime(timezone=True)),
         sa.Column("whole_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("source", "key"),
