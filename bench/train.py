@@ -73,7 +73,8 @@ def theirs(folder: Path, args: argparse.Namespace) -> dict[str, float]:
     loader.num_batches, loader.num_samples = len(loader), len(loader) * args.batch
     known = dict(
         device=args.device, precision=THEIR_PRECISION[args.precision], accum_freq=1,
-        distill=False, horovod=False, skip_scheduler=True, grad_clip_norm=None, rank=0, local_rank=0, world_size=1,
+        distill=False, horovod=False, skip_scheduler=True, grad_clip_norm=None,
+        rank=0, local_rank=0, world_size=1,
         log_every_n_steps=10**9, batch_size=args.batch, wandb=False,
     )  # fmt: skip
     network.to(args.device)

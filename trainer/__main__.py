@@ -21,6 +21,7 @@ from trainer.campaign import Trial, read_campaign
 from trainer.config import Config, read_config
 from trainer.serving import Queued
 from trainer.trials import Standing, standing
+from trainer.workbook import write_workbook
 
 OUT = Console(highlight=False, markup=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
@@ -167,16 +168,22 @@ def worker(
 def report(
     results: Annotated[list[Path], typer.Argument(help="Folders of runs, or results.")],
     measure: Annotated[list[str] | None, typer.Option(help="Measures to show, else all.")] = None,
-    out: Annotated[Path | None, typer.Option(help="A .md or .html file, else the screen.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A .md, .html or .xlsx file.")] = None,
 ) -> None:
     """Compare settings over their seeds; the first setting found is the baseline."""
     with _errors("Stopped."):
-        made = reports.table(reports.read_results(results), measure or ())
+        found = reports.read_results(results)
+        made = reports.table(found, measure or ())
         if out is None:
             OUT.print(reports.markdown(made))
             return
-        text = reports.page(made) if out.suffix == ".html" else reports.markdown(made)
-        out.write_text(text, encoding="utf-8")
+        if out.suffix == ".xlsx":
+            write_workbook(out, made, found)
+        elif out.suffix == ".html":
+            drawn = reports.figures(made, found)
+            out.write_text(reports.page(made, drawn), encoding="utf-8")
+        else:
+            out.write_text(reports.markdown(made), encoding="utf-8")
         OUT.print(f"Report: {out}")
 
 

@@ -3,7 +3,7 @@
 import html
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from core.errors import InvalidSetting, UnreadableSource
 from trainer.commands import RESULT, RESULT_FORMAT
+from trainer.curves import figure, line, measured
 from trainer.statistics import holm, sign_flip_test
 
 
@@ -21,6 +22,8 @@ class Setting:
     label: str
     runs: dict[int, dict[str, float | None]]
     """Seed to measures."""
+    folders: dict[int, Path] = field(default_factory=dict)
+    """Seed to the folder of the run."""
 
     def values(self, measure: str) -> dict[int, float]:
         """Seed to the value, where there is one."""
@@ -70,7 +73,7 @@ def read_results(places: Sequence[Path]) -> list[Setting]:
         own = found.setdefault(key, Setting(row["label"], {}))
         if row["seed"] in own.runs:
             raise InvalidSetting(f"{file}: {own.label} has seed {row['seed']} twice")
-        own.runs[row["seed"]] = row["measures"]
+        own.runs[row["seed"]], own.folders[row["seed"]] = row["measures"], file.parent
     return list(found.values())
 
 
@@ -103,8 +106,21 @@ def markdown(made: Table) -> str:
     return "\n".join([*lines, "", note(made)]) + "\n"
 
 
-def page(made: Table) -> str:
-    """The table as an HTML page that needs nothing else."""
+def figures(made: Table, settings: Sequence[Setting]) -> str:
+    """Learning curves of the table's measures, where runs were measured on their way."""
+    drawn = []
+    for measure in made.measures:
+        found = [
+            line(one.label, [measured(path, measure) for path in one.folders.values()])
+            for one in settings
+        ]
+        lines = [one for one in found if one is not None]
+        drawn += [figure(measure, lines)] if lines else []
+    return "".join(drawn)
+
+
+def page(made: Table, drawn: str = "") -> str:
+    """The table, and `drawn` below it, as an HTML page that needs nothing else."""
     head = "".join(f"<th>{html.escape(n)}</th>" for n in ["setting", "seeds", *made.measures])
     rows = "".join(
         f"<tr><th>{html.escape(label)}</th><td>{seeds}</td>"
@@ -118,7 +134,7 @@ def page(made: Table) -> str:
         "th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid #ccc}"
         "th:first-child{text-align:left}</style>\n"
         f"<table><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table>\n"
-        f"<p>{html.escape(note(made))}</p></html>\n"
+        f"<p>{html.escape(note(made))}</p>\n{drawn}</html>\n"
     )
 
 

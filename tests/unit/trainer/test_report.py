@@ -4,11 +4,13 @@ import json
 import statistics
 
 import pytest
+from openpyxl import load_workbook
 from typer.testing import CliRunner
 
 from core.errors import InvalidSetting, UnreadableSource
 from trainer.__main__ import app
-from trainer.report import markdown, page, read_results, table
+from trainer.curves import Line, line, measured
+from trainer.report import figures, markdown, page, read_results, table
 
 VALUES = {"plain": [0.5, 0.6, 0.55, 0.52, 0.58, 0.6], "better|": [0.7, 0.75, 0.72, 0.7, 0.74, 0.8]}
 
@@ -73,3 +75,35 @@ def test_the_command_writes_either_form(results, tmp_path):
         assert out.read_text().startswith(start)
     shown = runner.invoke(app, ["report", *places, "--measure", "all"])
     assert "| plain | 6 | 0.5583" in shown.output
+
+
+def test_curves_and_workbooks_hold_what_was_measured(results, tmp_path):
+    for seed in range(6):
+        run = tmp_path / "plain" / str(seed)
+        rows = [
+            row
+            for step in (1, 2, 3)
+            for row in (
+                {"step": step, "samples": step * 16, "loss": 1.0},
+                {"step": step, "measures": {"all": seed / 10 + step}},
+            )
+        ]
+        (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_results(results)
+    made = table(found, ["all"])
+    curve = line("plain", [measured(path, "all") for path in found[0].folders.values()])
+    assert curve == Line(
+        "plain", [16, 32, 48], pytest.approx([1.25, 2.25, 3.25]), [1, 2, 3], [1.5, 2.5, 3.5]
+    )
+    drawn = figures(made, found)
+    assert drawn.count("<polyline") == 1  # of the others nothing was measured on the way
+    assert "all over samples" in drawn
+    assert drawn in page(made, drawn)
+    out = tmp_path / "report.xlsx"
+    options = ["report", *map(str, results), "--measure", "all", "--out", str(out)]
+    assert CliRunner().invoke(app, options).exit_code == 0
+    book = load_workbook(out)
+    means = list(book["means"].values)
+    assert means[0] == ("setting", "seeds", "all mean", "all sd", "all p")
+    assert means[2][:3] == ("better|", 6, pytest.approx(statistics.mean(VALUES["better|"])))
+    assert len(list(book["runs"].values)) == 14
