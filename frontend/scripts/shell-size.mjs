@@ -26,7 +26,7 @@ say(
   SHELL_KB,
 );
 for (const name of later) {
-  const kind = /maplibre/.test(name) ? "map" : /scatterplot/.test(name) ? "atlas" : "page";
+  const kind = /maplibre|worldmap/.test(name) ? "map" : /scatterplot/.test(name) ? "atlas" : "page";
   say(name.replace("assets/", ""), weigh(name), LATER_KB[kind]);
 }
 process.exit(failed ? 1 : 0);

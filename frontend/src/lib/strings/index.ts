@@ -5,6 +5,7 @@
 import { about } from "./about";
 import { filters } from "./filters";
 import { frame } from "./frame";
+import { map } from "./map";
 import { problem } from "./problem";
 import { record } from "./record";
 import { results } from "./results";
@@ -19,6 +20,7 @@ export const strings = {
   ...filters,
   ...suggest,
   ...results,
+  ...map,
   ...record,
   ...why,
   ...versions,
