@@ -45,11 +45,12 @@ async def tree(services: Services, conn: AsyncConnection, params: TreeParams) ->
         under=f"{above.rank}:{above.name}" if above else None,
         total=int(np.count_nonzero(among)),
         unplaced=unplaced,
-        children=[_shown(each, conditions) for each in branches],
+        children=[shown(each, conditions) for each in branches],
     )
 
 
-def _shown(branch: Branch, conditions: Filters) -> TaxonBranch:
+def shown(branch: Branch, conditions: Filters) -> TaxonBranch:
+    """A branch with what the filters say of it."""
     value = f"{branch.rank}:{branch.name}"
     return TaxonBranch(
         rank=branch.rank,

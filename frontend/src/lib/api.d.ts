@@ -50,6 +50,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare
+         * @description The same query in two to four embed versions: hits, times, overlaps, changes of rank.
+         */
+        get: operations["compare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/judgements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Judgements
+         * @description What a judge said of a query.
+         */
+        get: operations["judgements"];
+        put?: never;
+        /**
+         * Judge
+         * @description Say whether an image answers a query; the same judge may change it or take it back.
+         */
+        post: operations["judge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/judgements/tally": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tally
+         * @description Which of two versions did better by the judgements there are, with a sign test.
+         */
+        get: operations["tally"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query-sets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Query Sets
+         * @description All saved query sets.
+         */
+        get: operations["query_sets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query-sets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Query Set
+         * @description One query set with its queries.
+         */
+        get: operations["query_set"];
+        /**
+         * Save Query Set
+         * @description Save a query set, in place of the one of that name.
+         */
+        put: operations["save_query_set"];
+        post?: never;
+        /**
+         * Delete Query Set
+         * @description Delete a query set; judgements of its queries stay.
+         */
+        delete: operations["delete_query_set"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query-sets/{name}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Run Query Set
+         * @description Every query of a set in every version: overlaps, and what judgements say of the answers.
+         */
+        get: operations["run_query_set"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/identify": {
         parameters: {
             query?: never;
@@ -148,6 +280,26 @@ export interface paths {
          * @description The taxa right below one, with how many images show each.
          */
         get: operations["taxon_tree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/taxa/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Taxon
+         * @description What the museum knows of a taxon such as `genus:Morpho`; look-alikes by one view if asked.
+         */
+        get: operations["taxon"];
         put?: never;
         post?: never;
         delete?: never;
@@ -618,6 +770,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Jobs
+         * @description Jobs: what runs or waits first, then the latest.
+         */
+        get: operations["jobs"];
+        put?: never;
+        /**
+         * Ask For Job
+         * @description Queue a job for the workers. Needs the operator's token.
+         */
+        post: operations["ask_for_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Job
+         * @description One job with its events and the reasons of what it could not keep.
+         */
+        get: operations["job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry Job
+         * @description Queue a job again that failed or was cancelled. Needs the operator's token.
+         */
+        post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Job
+         * @description Take a job from the queue, or end it within seconds. Needs the operator's token.
+         */
+        post: operations["cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Status
+         * @description How far images are on their way: fetched, valid, here, embedded, indexed, on the atlas.
+         */
+        get: operations["status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Hosts
+         * @description Hosts that images come from: pace, breaker, trouble; and why images are missing.
+         */
+        get: operations["hosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Coverage
+         * @description Datasets by embed versions: how many images each has, and how many are embedded.
+         */
+        get: operations["coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -683,6 +979,33 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Agreement
+         * @description Share of the first ten results that show the same taxon in both, [0, 1]; null: unknown.
+         */
+        Agreement: {
+            /** Species */
+            species: number | null;
+            /** Genus */
+            genus: number | null;
+            /** Family */
+            family: number | null;
+        };
+        /**
+         * Asked
+         * @description What is asked of the workers; `args` as the command of that kind takes them.
+         */
+        Asked: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "ingest" | "download" | "embed" | "index" | "project" | "export" | "sync" | "train";
+            /** Args */
+            args?: {
+                [key: string]: unknown;
+            };
+        };
         /**
          * Atlas
          * @description How the map of a version was made. Near points look alike to the model; axes and long
@@ -911,6 +1234,45 @@ export interface components {
             codes: string;
         };
         /**
+         * Column
+         * @description The answer of one version.
+         */
+        Column: {
+            /** Version */
+            version: string;
+            response: components["schemas"]["SearchResponse"] | null;
+            /**
+             * Problem
+             * @description Why this version could not answer; the other columns are not affected.
+             */
+            problem: string | null;
+        };
+        /**
+         * Comparison
+         * @description The same query in several versions.
+         */
+        Comparison: {
+            /**
+             * Query Key
+             * @description Names the query, whatever version answers: judgements go by it.
+             */
+            query_key: string;
+            /**
+             * Depth
+             * @description Ranks compared.
+             */
+            depth: number;
+            /** Columns */
+            columns: components["schemas"]["Column"][];
+            /** Pairs */
+            pairs: components["schemas"]["Pair"][];
+            /**
+             * Changes
+             * @description Every image that is shown in any column.
+             */
+            changes: components["schemas"]["RankChange"][];
+        };
+        /**
          * Contribution
          * @description What one dataset gave.
          */
@@ -941,6 +1303,56 @@ export interface components {
             images: number;
             /** Records */
             records: number;
+        };
+        /**
+         * Coverage
+         * @description Datasets by embed versions.
+         */
+        Coverage: {
+            /** Versions */
+            versions: string[];
+            /** Datasets */
+            datasets: components["schemas"]["DatasetCoverage"][];
+            /**
+             * Counted At
+             * Format: date-time
+             */
+            counted_at: string;
+        };
+        /**
+         * DatasetCoverage
+         * @description One dataset: its images by state, and how many each version has.
+         */
+        DatasetCoverage: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Title */
+            title: string;
+            /** Source */
+            source: string;
+            /** Records */
+            records: number;
+            /** Images */
+            images: number;
+            /** Ok */
+            ok: number;
+            /** Waiting */
+            waiting: number;
+            /**
+             * Missing
+             * @description Gone, blocked or invalid.
+             */
+            missing: number;
+            /**
+             * Embedded
+             * @description Images with a vector, by embed version.
+             */
+            embedded: {
+                [key: string]: number;
+            };
         };
         /**
          * DatasetDetail
@@ -983,6 +1395,24 @@ export interface components {
             id: string;
             /** Title */
             title: string;
+        };
+        /**
+         * Event
+         * @description Something a job said.
+         */
+        Event: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "info" | "warning" | "error";
+            /** Message */
+            message: string;
         };
         /**
          * EvidenceImage
@@ -1363,6 +1793,14 @@ export interface components {
             value: string;
         };
         /**
+         * GalleryPicture
+         * @description A picture of the taxon and the specimen it shows.
+         */
+        GalleryPicture: {
+            image: components["schemas"]["Image"];
+            record: components["schemas"]["RecordSummary"];
+        };
+        /**
          * Group
          * @description What a hit is the best of.
          */
@@ -1429,6 +1867,62 @@ export interface components {
              * @description Further records that the image shows.
              */
             also_in: string[];
+        };
+        /**
+         * Host
+         * @description A host that images come from, and how it is treated.
+         */
+        Host: {
+            /** Name */
+            name: string;
+            /**
+             * Waiting
+             * @description Images still to be had of it.
+             */
+            waiting: number;
+            /**
+             * Requests Per Second
+             * @description At most.
+             */
+            requests_per_second: number;
+            /**
+             * Pace
+             * @description Just now.
+             */
+            pace: number;
+            /** Connections */
+            connections: number;
+            /**
+             * Breaker
+             * @enum {string}
+             */
+            breaker: "closed" | "open" | "half_open";
+            /**
+             * Cooldown Seconds
+             * @description Until it may be asked again.
+             */
+            cooldown_seconds: number | null;
+            /** Requests */
+            requests: number;
+            /** Errors */
+            errors: number;
+            /**
+             * Trouble
+             * @description What last went wrong.
+             */
+            trouble: string | null;
+            /** Crawl Delay */
+            crawl_delay: number | null;
+        };
+        /**
+         * Hosts
+         * @description Hosts, the busiest first, and the most frequent reasons.
+         */
+        Hosts: {
+            /** Hosts */
+            hosts: components["schemas"]["Host"][];
+            /** Reasons */
+            reasons: components["schemas"]["Reason"][];
         };
         /**
          * Identified
@@ -1552,6 +2046,218 @@ export interface components {
             text: string;
         };
         /**
+         * Job
+         * @description One job, queued for a worker or run from a command line.
+         */
+        Job: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Label */
+            label: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "done" | "failed" | "cancelled";
+            /** Done */
+            done: number;
+            /**
+             * Total
+             * @description Of what it works on just now; null where that is not known.
+             */
+            total: number | null;
+            /**
+             * Message
+             * @description Its last word.
+             */
+            message: string | null;
+            /** Error */
+            error: string | null;
+            /** Attempts */
+            attempts: number;
+            /**
+             * Worker
+             * @description Machine and process.
+             */
+            worker: string | null;
+            /**
+             * Heartbeat Seconds
+             * @description Since its worker's last sign of life, while it runs.
+             */
+            heartbeat_seconds: number | null;
+            /** Cancel Requested */
+            cancel_requested: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+        };
+        /**
+         * JobDetail
+         * @description A job with all it said.
+         */
+        JobDetail: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Label */
+            label: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "done" | "failed" | "cancelled";
+            /** Done */
+            done: number;
+            /**
+             * Total
+             * @description Of what it works on just now; null where that is not known.
+             */
+            total: number | null;
+            /**
+             * Message
+             * @description Its last word.
+             */
+            message: string | null;
+            /** Error */
+            error: string | null;
+            /** Attempts */
+            attempts: number;
+            /**
+             * Worker
+             * @description Machine and process.
+             */
+            worker: string | null;
+            /**
+             * Heartbeat Seconds
+             * @description Since its worker's last sign of life, while it runs.
+             */
+            heartbeat_seconds: number | null;
+            /** Cancel Requested */
+            cancel_requested: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Args */
+            args: {
+                [key: string]: unknown;
+            };
+            /**
+             * Counts
+             * @description What it came to.
+             */
+            counts: {
+                [key: string]: unknown;
+            };
+            /**
+             * Events
+             * @description The last 500, oldest first.
+             */
+            events: components["schemas"]["Event"][];
+            /**
+             * Troubles
+             * @description The ten most frequent reasons.
+             */
+            troubles: components["schemas"]["Trouble"][];
+        };
+        /**
+         * Jobs
+         * @description Jobs, what runs and waits first, then the latest.
+         */
+        Jobs: {
+            /** Jobs */
+            jobs: components["schemas"]["Job"][];
+            /**
+             * States
+             * @description How many there are of each.
+             */
+            states: {
+                [key: string]: number;
+            };
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Judged
+         * @description A judgement that is stored.
+         */
+        Judged: {
+            /**
+             * Image Id
+             * Format: uuid
+             */
+            image_id: string;
+            /** Relevant */
+            relevant: boolean;
+        };
+        /**
+         * Judgement
+         * @description Whether an image answers a query.
+         */
+        Judgement: {
+            /** @description The search value; its version and paging do not matter. */
+            query: components["schemas"]["SearchParams"];
+            /**
+             * Image Id
+             * Format: uuid
+             */
+            image_id: string;
+            /**
+             * Relevant
+             * @description Null takes an earlier judgement back.
+             */
+            relevant: boolean | null;
+            /**
+             * Embed Version
+             * @description The version among whose results it was judged.
+             */
+            embed_version?: string | null;
+            /**
+             * Ranks
+             * @description Where the image stood in each version compared; null: not among those looked at.
+             * @default {}
+             */
+            ranks: {
+                [key: string]: number | null;
+            };
+            /**
+             * Judge
+             * @description A random word that a browser keeps, so that its own judgements can be changed.
+             * @default
+             */
+            judge: string;
+        };
+        /**
+         * Judgements
+         * @description Judgements of one query.
+         */
+        Judgements: {
+            /** Query Key */
+            query_key: string;
+            /** Judgements */
+            judgements: components["schemas"]["Judged"][];
+        };
+        /**
          * Label
          * @description A name where one taxon prevails.
          */
@@ -1637,6 +2343,43 @@ export interface components {
             label: string;
             /** Images */
             images: number;
+        };
+        /**
+         * Link
+         * @description A page elsewhere about the taxon.
+         */
+        Link: {
+            /** Label */
+            label: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * LookAlike
+         * @description Another taxon of the rank whose images lie near those of this one.
+         */
+        LookAlike: {
+            /** Rank */
+            rank: string;
+            /** Name */
+            name: string;
+            /**
+             * Value
+             * @description As the filter `taxon` takes it; also its id here.
+             */
+            value: string;
+            /**
+             * Similarity
+             * @description Cosine of the means of the images of both, in [-1, 1]; not a probability.
+             */
+            similarity: number;
+            /**
+             * Count
+             * @description Its images, of the same view where one is asked for.
+             */
+            count: number;
+            /** @description The one of its images that is nearest to the mean of this taxon. */
+            image: components["schemas"]["Image"] | null;
         };
         /**
          * Map
@@ -1773,6 +2516,48 @@ export interface components {
             support: number;
         };
         /**
+         * Pair
+         * @description Two versions compared.
+         */
+        Pair: {
+            /** A */
+            a: string;
+            /** B */
+            b: string;
+            /**
+             * Overlap 10
+             * @description Share of the first ten images in common.
+             */
+            overlap_10: number | null;
+            /** Overlap 50 */
+            overlap_50: number | null;
+            /**
+             * Rank Biased Overlap
+             * @description Of the first fifty with p = 0.9: the top weighs most; 1 is the same order.
+             */
+            rank_biased_overlap: number | null;
+            agreement: components["schemas"]["Agreement"];
+        };
+        /**
+         * PairTally
+         * @description Two versions by the judgements of results that both were asked for.
+         */
+        PairTally: {
+            /** A */
+            a: string;
+            /** B */
+            b: string;
+            /** Judged */
+            judged: number;
+            /**
+             * @description Each judged result for itself: a good one speaks for who ranks it higher, a bad one against.
+             *     Results of one query are not independent of each other; queries are the safer count.
+             */
+            results: components["schemas"]["Wins"];
+            /** @description Each query for itself, by most of its results. */
+            queries: components["schemas"]["Wins"];
+        };
+        /**
          * Passing
          * @description Which points pass filters.
          */
@@ -1901,6 +2686,84 @@ export interface components {
             };
         };
         /**
+         * QuerySet
+         * @description A saved set.
+         */
+        QuerySet: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Queries */
+            queries: components["schemas"]["SavedQuery"][];
+            /** Name */
+            name: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /**
+         * QuerySetContent
+         * @description What a set holds.
+         */
+        QuerySetContent: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Queries */
+            queries: components["schemas"]["SavedQuery"][];
+        };
+        /**
+         * QuerySetRef
+         * @description A saved set in short.
+         */
+        QuerySetRef: {
+            /** Name */
+            name: string;
+            /** Description */
+            description: string;
+            /**
+             * Size
+             * @description Queries in it.
+             */
+            size: number;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /**
+         * QuerySetRun
+         * @description A table of queries by measures.
+         */
+        QuerySetRun: {
+            /** Name */
+            name: string;
+            /** Total */
+            total: number;
+            /** Rows */
+            rows: components["schemas"]["RunRow"][];
+            /**
+             * Next Offset
+             * @description Where the next part begins; null: this was the last.
+             */
+            next_offset: number | null;
+        };
+        /**
+         * QuerySets
+         * @description All saved sets.
+         */
+        QuerySets: {
+            /** Sets */
+            sets: components["schemas"]["QuerySetRef"][];
+        };
+        /**
          * Rank
          * @description One step of the classification.
          */
@@ -1909,6 +2772,24 @@ export interface components {
             rank: string;
             /** Name */
             name: string;
+        };
+        /**
+         * RankChange
+         * @description Where an image stands in each version.
+         */
+        RankChange: {
+            /**
+             * Image Id
+             * Format: uuid
+             */
+            image_id: string;
+            /**
+             * Ranks
+             * @description From 1; null: not among the first fifty.
+             */
+            ranks: {
+                [key: string]: number | null;
+            };
         };
         /**
          * Reached
@@ -1924,6 +2805,25 @@ export interface components {
             share: number;
             /** Right */
             right: number | null;
+        };
+        /**
+         * Reason
+         * @description Why images are missing.
+         */
+        Reason: {
+            /**
+             * Host
+             * @description Null: they lie on this machine.
+             */
+            host: string | null;
+            /** State */
+            state: string;
+            /** Reason */
+            reason: string;
+            /** Count */
+            count: number;
+            /** Sample */
+            sample: string;
         };
         /**
          * Receipt
@@ -2187,6 +3087,21 @@ export interface components {
             dataset: components["schemas"]["DatasetRef"];
         };
         /**
+         * RunRow
+         * @description One query of the set in every version.
+         */
+        RunRow: {
+            /** Position */
+            position: number;
+            /** Label */
+            label: string;
+            query: components["schemas"]["SearchParams"];
+            /** Versions */
+            versions: components["schemas"]["VersionMeasures"][];
+            /** Pairs */
+            pairs: components["schemas"]["Pair"][];
+        };
+        /**
          * Rung
          * @description One rank of the ladder.
          */
@@ -2211,6 +3126,244 @@ export interface components {
             supported: boolean;
             /** Candidates */
             candidates: components["schemas"]["Candidate"][];
+        };
+        /**
+         * SavedQuery
+         * @description One query of a set.
+         */
+        SavedQuery: {
+            /**
+             * Label
+             * @description What to call it; empty: its words.
+             * @default
+             */
+            label: string;
+            /** @description The search value, without versions. */
+            query: components["schemas"]["SearchParams"];
+        };
+        /**
+         * SearchParams
+         * @description A query by words, by an uploaded picture, by a picture of the museum, or by several.
+         */
+        SearchParams: {
+            /**
+             * Taxon
+             * @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`.
+             * @default []
+             */
+            taxon: string[];
+            /**
+             * Dataset
+             * @description Id of a dataset.
+             * @default []
+             */
+            dataset: string[];
+            /**
+             * Institution
+             * @description Institution code.
+             * @default []
+             */
+            institution: string[];
+            /**
+             * Collection
+             * @description Collection code.
+             * @default []
+             */
+            collection: string[];
+            /**
+             * Country
+             * @description ISO code or name of a country.
+             * @default []
+             */
+            country: string[];
+            /**
+             * Bbox
+             * @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes.
+             * @default []
+             */
+            bbox: string[];
+            /**
+             * Polygon
+             * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+             *     excludes.
+             * @default []
+             */
+            polygon: string[];
+            /**
+             * Date
+             * @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes.
+             * @default []
+             */
+            date: string[];
+            /**
+             * Year
+             * @description Another name of `date`.
+             * @default []
+             */
+            year: string[];
+            /**
+             * Month
+             * @description Months 1 to 12, several as `6,7`.
+             * @default []
+             */
+            month: string[];
+            /**
+             * Basis
+             * @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, …
+             * @default []
+             */
+            basis: string[];
+            /**
+             * Type Status
+             * @description `holotype`, `paratype`, …
+             * @default []
+             */
+            type_status: string[];
+            /**
+             * Sex
+             * @default []
+             */
+            sex: string[];
+            /**
+             * Life Stage
+             * @default []
+             */
+            life_stage: string[];
+            /**
+             * View
+             * @description What the image shows: `dorsal`, `ventral`, `label`, …
+             * @default []
+             */
+            view: string[];
+            /**
+             * Licence
+             * @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, …
+             * @default []
+             */
+            licence: string[];
+            /**
+             * Text
+             * @description Contained in name, locality or collector; every one of several must be.
+             * @default []
+             */
+            text: string[];
+            /**
+             * Catalog
+             * @description Catalogue numbers.
+             * @default []
+             */
+            catalog: string[];
+            /**
+             * Record
+             * @description Ids of records.
+             * @default []
+             */
+            record: string[];
+            /**
+             * Missing
+             * @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold.
+             * @default []
+             */
+            missing: string[];
+            /**
+             * Atlas
+             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes.
+             * @default []
+             */
+            atlas: string[];
+            /**
+             * Coordinates
+             * @description `true`: only with coordinates; `false`: only without.
+             */
+            coordinates?: string | null;
+            /**
+             * Q
+             * @description Words describing what to look for.
+             */
+            q?: string | null;
+            /**
+             * Image
+             * @description Id of an uploaded picture.
+             */
+            image?: string | null;
+            /**
+             * Like
+             * @description Id of an image of the museum.
+             */
+            like?: string | null;
+            /**
+             * Like Record
+             * @description Id of a record: its pictures count as one, by their mean.
+             */
+            like_record?: string | null;
+            /**
+             * Image Weight
+             * @description Share of the picture when words are given too; 0 is words only, 1 the picture only.
+             * @default 0.5
+             */
+            image_weight: number;
+            /**
+             * Less
+             * @description Words to move away from.
+             * @default []
+             */
+            less: string[];
+            /**
+             * Less Like
+             * @description Pictures to move away from: ids of images of the museum, or of uploaded ones.
+             * @default []
+             */
+            less_like: string[];
+            /**
+             * Less Weight
+             * @description How much what is to be less counts against what is looked for.
+             * @default 0.5
+             */
+            less_weight: number;
+            /**
+             * Embed Version
+             * @description Absent: the default version.
+             */
+            embed_version?: string | null;
+            /**
+             * Fuse
+             * @description Two to four embed versions that answer together, by the ranks they give.
+             * @default []
+             */
+            fuse: string[];
+            /**
+             * Limit
+             * @description Hits, or groups, on a page.
+             * @default 30
+             */
+            limit: number;
+            /**
+             * Cursor
+             * @description `next_cursor` of the page before.
+             */
+            cursor?: string | null;
+            /**
+             * Group By
+             * @description Only the best of each record, species, …: of the first record an image shows.
+             */
+            group_by?: ("record" | "species" | "genus" | "family" | "order" | "institution" | "collection" | "country" | "decade") | null;
+            /**
+             * Per Group
+             * @description Images of each group.
+             * @default 1
+             */
+            per_group: number;
+            /**
+             * Fold
+             * @description Near-duplicates stand under the best of them.
+             * @default false
+             */
+            fold: boolean;
+            /**
+             * Min Score
+             * @description Nothing that scores less.
+             */
+            min_score?: number | null;
         };
         /**
          * SearchResponse
@@ -2382,6 +3535,75 @@ export interface components {
             hits: components["schemas"]["SimilarHit"][];
         };
         /**
+         * StageCount
+         * @description One stage of the way that an image goes.
+         */
+        StageCount: {
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "fetched" | "valid" | "here" | "thumbnail" | "embedded" | "indexed" | "atlas";
+            /** Count */
+            count: number;
+            /**
+             * Of
+             * @description Images that could be there: what the stage before has.
+             */
+            of: number;
+            /**
+             * Rate
+             * @description Images a second over the last minute; null where nothing moves or that is not known yet.
+             */
+            rate: number | null;
+            /** Seconds Left */
+            seconds_left: number | null;
+        };
+        /**
+         * Status
+         * @description The pipeline, and who works on it.
+         */
+        Status: {
+            /** Records */
+            records: number;
+            /**
+             * Images
+             * @description Images of records that are not withdrawn.
+             */
+            images: number;
+            /**
+             * Embed Version
+             * @description The default version, which the last three stages are of.
+             */
+            embed_version: string | null;
+            /** Stages */
+            stages: components["schemas"]["StageCount"][];
+            /**
+             * States
+             * @description Images by state: pending, leased, retry, ok, gone, blocked, invalid.
+             */
+            states: {
+                [key: string]: number;
+            };
+            /**
+             * Running
+             * @description Jobs that run.
+             */
+            running: number;
+            /** Queued */
+            queued: number;
+            /**
+             * Worker
+             * @description Whether a worker gave a sign of life within the last minute: without one, jobs wait.
+             */
+            worker: boolean;
+            /**
+             * Counted At
+             * Format: date-time
+             */
+            counted_at: string;
+        };
+        /**
          * Suggestion
          * @description A place or collection to filter by.
          */
@@ -2433,6 +3655,14 @@ export interface components {
             examples: components["schemas"]["Example"][];
         };
         /**
+         * TallyResponse
+         * @description Pairs of versions by all judgements, or by those of one query.
+         */
+        TallyResponse: {
+            /** Pairs */
+            pairs: components["schemas"]["PairTally"][];
+        };
+        /**
          * TaxonBranch
          * @description A taxon of the tree.
          */
@@ -2455,6 +3685,77 @@ export interface components {
              * @description Whether the filters include or exclude it.
              */
             state: ("include" | "exclude") | null;
+        };
+        /**
+         * TaxonPage
+         * @description What the museum knows of a taxon.
+         */
+        TaxonPage: {
+            /** Rank */
+            rank: string;
+            /** Name */
+            name: string;
+            /**
+             * Value
+             * @description As the filter `taxon` takes it; also its id here.
+             */
+            value: string;
+            embed_version: components["schemas"]["VersionRef"];
+            /** Authorship */
+            authorship: string | null;
+            /**
+             * Lineage
+             * @description From the kingdom down, without the taxon itself.
+             */
+            lineage: components["schemas"]["TaxonRef"][];
+            /** Common Names */
+            common_names: string[];
+            /** Synonyms */
+            synonyms: string[];
+            /** Images */
+            images: number;
+            /** Records */
+            records: number;
+            /** Gallery */
+            gallery: components["schemas"]["GalleryPicture"][];
+            /**
+             * Views
+             * @description What its images show.
+             */
+            views: components["schemas"]["FacetValue"][];
+            /** Countries */
+            countries: components["schemas"]["FacetValue"][];
+            /**
+             * Months
+             * @description January to December: images surely of that month, in any year.
+             */
+            months: number[];
+            /** Years */
+            years: components["schemas"]["YearCount"][];
+            /** Children */
+            children: components["schemas"]["TaxonBranch"][];
+            /**
+             * Look Alikes
+             * @description Of its order and below; the most similar first.
+             */
+            look_alikes: components["schemas"]["LookAlike"][];
+            /** Links */
+            links: components["schemas"]["Link"][];
+        };
+        /**
+         * TaxonRef
+         * @description A taxon by name.
+         */
+        TaxonRef: {
+            /** Rank */
+            rank: string;
+            /** Name */
+            name: string;
+            /**
+             * Value
+             * @description As the filter `taxon` takes it; also its id here.
+             */
+            value: string;
         };
         /**
          * TaxonTree
@@ -2510,6 +3811,33 @@ export interface components {
              * @description Images dated, yet of several possible months.
              */
             spanning_months: number;
+        };
+        /**
+         * Trouble
+         * @description Why rows or images were not kept: a reason, how often, and some of them.
+         */
+        Trouble: {
+            /** Reason */
+            reason: string;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "record" | "image";
+            /**
+             * State
+             * @description Of images.
+             */
+            state: string | null;
+            /** Host */
+            host: string | null;
+            /** Count */
+            count: number;
+            /**
+             * Samples
+             * @description File and line, or link.
+             */
+            samples: string[];
         };
         /**
          * Upload
@@ -2580,6 +3908,33 @@ export interface components {
             created_at: string;
         };
         /**
+         * VersionMeasures
+         * @description How one version answered one query.
+         */
+        VersionMeasures: {
+            /** Version */
+            version: string;
+            /** Milliseconds */
+            milliseconds: number | null;
+            /**
+             * Judged
+             * @description Of the first fifty results, how many somebody has judged.
+             */
+            judged: number;
+            /**
+             * Ndcg 10
+             * @description Of the judged results; null where none is known to be good.
+             */
+            ndcg_10: number | null;
+            /**
+             * Precision 10
+             * @description Share of good ones among the judged of the first ten.
+             */
+            precision_10: number | null;
+            /** Problem */
+            problem: string | null;
+        };
+        /**
          * VersionRef
          * @description An embed version in short.
          */
@@ -2600,6 +3955,36 @@ export interface components {
         Versions: {
             /** Versions */
             versions: components["schemas"]["Version"][];
+        };
+        /**
+         * Wins
+         * @description How often each of two versions did better.
+         */
+        Wins: {
+            /** A */
+            a: number;
+            /** B */
+            b: number;
+            /** Ties */
+            ties: number;
+            /**
+             * P Value
+             * @description Of a two-sided sign test; null where neither won.
+             */
+            p_value: number | null;
+            /**
+             * Share A
+             * @description Share of the decided that a won.
+             */
+            share_a: number | null;
+            /**
+             * Interval
+             * @description 95 % interval of that share (Wilson).
+             */
+            interval: [
+                number,
+                number
+            ] | null;
         };
         /**
          * YearCount
@@ -3519,6 +4904,380 @@ export interface operations {
             };
         };
     };
+    compare: {
+        parameters: {
+            query: {
+                /** @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`. */
+                taxon?: string[];
+                /** @description Id of a dataset. */
+                dataset?: string[];
+                /** @description Institution code. */
+                institution?: string[];
+                /** @description Collection code. */
+                collection?: string[];
+                /** @description ISO code or name of a country. */
+                country?: string[];
+                /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
+                bbox?: string[];
+                /**
+                 * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+                 *     excludes.
+                 */
+                polygon?: string[];
+                /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
+                date?: string[];
+                /** @description Another name of `date`. */
+                year?: string[];
+                /** @description Months 1 to 12, several as `6,7`. */
+                month?: string[];
+                /** @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, … */
+                basis?: string[];
+                /** @description `holotype`, `paratype`, … */
+                type_status?: string[];
+                sex?: string[];
+                life_stage?: string[];
+                /** @description What the image shows: `dorsal`, `ventral`, `label`, … */
+                view?: string[];
+                /** @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, … */
+                licence?: string[];
+                /** @description Contained in name, locality or collector; every one of several must be. */
+                text?: string[];
+                /** @description Catalogue numbers. */
+                catalog?: string[];
+                /** @description Ids of records. */
+                record?: string[];
+                /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
+                missing?: string[];
+                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                atlas?: string[];
+                /** @description `true`: only with coordinates; `false`: only without. */
+                coordinates?: string | null;
+                /** @description Words describing what to look for. */
+                q?: string | null;
+                /** @description Id of an uploaded picture. */
+                image?: string | null;
+                /** @description Id of an image of the museum. */
+                like?: string | null;
+                /** @description Id of a record: its pictures count as one, by their mean. */
+                like_record?: string | null;
+                /** @description Share of the picture when words are given too; 0 is words only, 1 the picture only. */
+                image_weight?: number;
+                /** @description Words to move away from. */
+                less?: string[];
+                /** @description Pictures to move away from: ids of images of the museum, or of uploaded ones. */
+                less_like?: string[];
+                /** @description How much what is to be less counts against what is looked for. */
+                less_weight?: number;
+                /** @description Absent: the default version. */
+                embed_version?: string | null;
+                /** @description Two to four embed versions that answer together, by the ranks they give. */
+                fuse?: string[];
+                /** @description Hits, or groups, on a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Only the best of each record, species, …: of the first record an image shows. */
+                group_by?: ("record" | "species" | "genus" | "family" | "order" | "institution" | "collection" | "country" | "decade") | null;
+                /** @description Images of each group. */
+                per_group?: number;
+                /** @description Near-duplicates stand under the best of them. */
+                fold?: boolean;
+                /** @description Nothing that scores less. */
+                min_score?: number | null;
+                /** @description Two to four embed versions, in the order of the columns. */
+                version: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    judgements: {
+        parameters: {
+            query: {
+                query_key: string;
+                judge?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Judgements"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    judge: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Judgement"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Judgements"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tally: {
+        parameters: {
+            query: {
+                version: string[];
+                /** @description Absent: all queries. */
+                query_key?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TallyResponse"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_sets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuerySets"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    query_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuerySet"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_query_set: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuerySetContent"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuerySet"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_query_set: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_query_set: {
+        parameters: {
+            query: {
+                version: string[];
+                /** @description Queries to pass over. */
+                offset?: number;
+                /** @description Queries to run now; ask for the rest with a larger offset. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuerySetRun"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     identify: {
         parameters: {
             query?: {
@@ -3927,6 +5686,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaxonTree"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    taxon: {
+        parameters: {
+            query?: {
+                embed_version?: string | null;
+                view?: string | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaxonPage"];
                 };
             };
             /** @description What went wrong */
@@ -4791,6 +6584,259 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Summary"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    jobs: {
+        parameters: {
+            query?: {
+                state?: ("queued" | "running" | "done" | "failed" | "cancelled")[];
+                kind?: ("ingest" | "download" | "embed" | "index" | "project" | "export" | "sync" | "train")[];
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Jobs"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_for_job: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Asked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_job: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string;
+            };
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string;
+            };
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hosts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hosts"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    coverage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Coverage"];
                 };
             };
             /** @description What went wrong */
