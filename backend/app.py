@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from backend import health, problems
 from backend.atlas import routes as atlas
+from backend.compare import routes as compare
 from backend.deps import Services
 from backend.exports import routes as exports
 from backend.exports.exporter import Exporter
@@ -20,12 +21,16 @@ from backend.facets import routes as facets
 from backend.identify import routes as identify
 from backend.identify.schemas import IdentifyForm, IdentifyParams
 from backend.images import routes as images
+from backend.jobs import routes as jobs
+from backend.judgements import routes as judgements
 from backend.metrics import Metrics
 from backend.middleware import Edge
 from backend.page import WebPage
+from backend.querysets import routes as querysets
 from backend.records import routes as records
 from backend.search import routes as search
 from backend.search.schemas import SearchForm, SearchRequest
+from backend.status import routes as status
 from backend.suggest import routes as suggest
 from backend.summary import routes as summary
 from backend.taxa import routes as taxa
@@ -59,8 +64,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install(app)
     for feature in (
-        search, identify, facets, taxa, suggest, atlas, exports, records, images, uploads,
-        version_routes, summary, health,
+        search, compare, judgements, querysets, identify, facets, taxa, suggest, atlas, exports,
+        records, images, uploads, version_routes, summary, jobs, status, health,
     ):  # fmt: skip
         app.include_router(feature.router)
     app.router.default = WebPage()

@@ -12,6 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from backend.atlas.charts import Charts
 from backend.exports.exporter import Exporter
 from backend.identify.naming import Naming
+from backend.judgements.rate import Rate
+from backend.remembered import Remembered
+from backend.summary.schemas import Summary
 from backend.timing import Timing
 from core.counting import Counting
 from core.db.engine import translate_errors
@@ -39,10 +42,16 @@ class Services:
     """Holds vectors in this process, where the settings give it room."""
     counting: Counting = field(default_factory=Counting)
     """What every image shows, for counting."""
+    summary: Remembered[Summary] = field(
+        default_factory=lambda: Remembered("record", "image", "record_image", "dataset")
+    )
+    """What is in the museum, counted."""
     charts: Charts = field(default_factory=Charts)
     """Maps of versions, as they are sent."""
     naming: Naming = field(default_factory=Naming)
     """What naming photos needs once."""
+    rate: Rate = field(default_factory=Rate)
+    """How much each address has written lately."""
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

@@ -6,7 +6,7 @@ Rankings are sequences of distinct hashable items, best first.
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 PERSISTENCE = 0.9
 """Of rank-biased overlap: the first ten ranks carry 86 % of the weight."""
@@ -66,13 +66,13 @@ def _shared(short: Sequence[Hashable], long: Sequence[Hashable]) -> list[int]:
     return counts
 
 
-def precision(ranking: Sequence[Hashable], judged: Mapping[Hashable, bool], k: int) -> float | None:
+def precision(ranking: Sequence[Hashable], judged: Mapping[Any, bool], k: int) -> float | None:
     """Share of relevant items among the judged ones of the first `k`; None where none is judged."""
     known = [judged[item] for item in ranking[:k] if item in judged]
     return sum(known) / len(known) if known else None
 
 
-def ndcg(ranking: Sequence[Hashable], judged: Mapping[Hashable, bool], k: int) -> float | None:
+def ndcg(ranking: Sequence[Hashable], judged: Mapping[Any, bool], k: int) -> float | None:
     """Normalised discounted cumulative gain at `k` of the judged items, in [0, 1].
 
     Items that nobody judged are taken out first (condensed lists, Sakai 2007), as a version that

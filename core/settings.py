@@ -101,6 +101,12 @@ class Settings(BaseSettings):
     memory_engine_mb: int = Field(default=0, ge=0)
     """Memory for vectors held in the process that searches, in MB; 0 leaves them to Postgres."""
 
+    feedback: Literal["open", "operator", "off"] = "open"
+    """Who may leave judgements and query sets: everybody, the operator, nobody."""
+
+    feedback_per_minute: int = Field(default=120, ge=1)
+    """Judgements and query sets taken from one address within a minute."""
+
     @field_validator("database_url")
     @classmethod
     def _postgres_only(cls, value: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """What the museum lacks for naming a photo, in sentences: an index shows only what it holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -9,6 +9,7 @@ from backend.identify.evidence import Space
 from backend.identify.schemas import IdentifyOptions, Rung
 from core.db.tables import RANKS
 
+GENUS, FAMILY = RANKS.index("genus"), RANKS.index("family")
 FEW = 3
 """Pictures of a species below which it is said how few there are."""
 
@@ -20,40 +21,45 @@ async def sentences(
     rungs: Sequence[Rung],
     kilometres: float,
 ) -> list[str]:
-    """About the deepest genus or family on the ladder, its species, and the place given."""
-    taxa = space.taxa
-    said = []
-    for rank in ("genus", "family"):
-        index = RANKS.index(rank)
-        rung = rungs[index]
-        if rung.taxon is None:
-            continue
-        inside = taxa.codes[index] == taxa.names[index].index(rung.taxon)
-        species = [
-            each.names[-1]
-            for each, mine in zip(taxa.lineages, inside, strict=True)
-            if mine and each.names[-1]
-        ]
-        pictured = await queries.pictured_species(conn, space.version, species)
-        missing = [name for name in species if name not in pictured]
-        if missing:
+    """About the genus on the ladder, or else the family: its species, and the place given."""
+    group = next(
+        (r for r in (rungs[GENUS], rungs[FAMILY]) if r.taxon is not None),
+        None,
+    )
+    if group is None or group.taxon is None:
+        return []
+    rank = RANKS.index(group.rank)
+    codes = space.taxa.codes[rank] == space.taxa.names[rank].index(group.taxon)
+    inside = [space.taxa.lineages[index] for index in codes.nonzero()[0]]
+    species = [name for each in inside if (name := each.names[-1])]
+    pictured = await queries.pictured_species(conn, space.version, species)
+    said = _unpictured(group.taxon, species, pictured)
+    if asked.latitude is not None and asked.longitude is not None:
+        place = (asked.latitude, asked.longitude)
+        near = await queries.occurrences(
+            conn, species, place=place, month=None, kilometres=kilometres
+        )
+        if not any(count for count, _ in near.values()):
             said.append(
-                f"{len(missing)} of the {len(species)} species of {rung.taxon} that the museum"
-                f" names have no picture in this version, {missing[0]} among them."
+                f"The museum has no record of {group.taxon} within {kilometres:.0f} km of the"
+                " place given."
             )
-        if asked.latitude is not None and asked.longitude is not None:
-            place = (asked.latitude, asked.longitude)
-            near = await queries.occurrences(
-                conn, species, place=place, month=None, kilometres=kilometres
-            )
-            if not any(count for count, _ in near.values()):
-                said.append(
-                    f"The museum has no record of {rung.taxon} within {kilometres:.0f} km of the"
-                    " place given."
-                )
-        last = rungs[-1].taxon
-        if last is not None and (few := pictured.get(last, FEW)) < FEW:
-            what = "is only one picture" if few == 1 else f"are only {few} pictures"
-            said.append(f"There {what} of {last} in this version.")
-        break
-    return said
+    return said + _few(rungs[-1].taxon, pictured)
+
+
+def _unpictured(taxon: str, species: Sequence[str], pictured: Mapping[str, int]) -> list[str]:
+    missing = [name for name in species if name not in pictured]
+    if not missing:
+        return []
+    return [
+        f"{len(missing)} of the {len(species)} species of {taxon} that the museum names have no"
+        f" picture in this version, {missing[0]} among them."
+    ]
+
+
+def _few(species: str | None, pictured: Mapping[str, int]) -> list[str]:
+    count = pictured.get(species or "", FEW)
+    if count >= FEW:
+        return []
+    what = "is only one picture" if count == 1 else f"are only {count} pictures"
+    return [f"There {what} of {species} in this version."]

@@ -1,0 +1,1 @@
+"""The same query in several embed versions, side by side."""

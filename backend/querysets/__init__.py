@@ -1,0 +1,1 @@
+"""Saved sets of queries that measure one version against another."""
