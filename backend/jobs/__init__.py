@@ -1,0 +1,1 @@
+"""Jobs: what workers and commands do, and asking for more."""

@@ -1,0 +1,1 @@
+"""How the museum stands: the pipeline, hosts, datasets by embed version."""
