@@ -1,4 +1,4 @@
-"""Build or drop the approximate index of an embed version.
+"""The approximate index of an embed version: built beside the old one, measured, then switched to.
 
 Figures behind the choices: ivfflat finds more of what text queries mean than HNSW does for the
 same time, and costs a third to build; HNSW is faster for pictures and for steady inserts.
@@ -6,149 +6,131 @@ same time, and costs a third to build; HNSW is faster for pictures and for stead
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
-from typing import Literal, get_args
-from uuid import UUID
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any, Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import versions
-from core.db.partitions import build_index as build_partition_index
-from core.db.partitions import drop_index, partition_name
+from core.db import partitions
+from core.db.partitions import partition_name
 from core.errors import InvalidSetting, VersionNotReady
-from core.planner import EXACT_ROWS, TARGET, enough
-from core.vectors import QueryVector, nearest_by_index, nearest_exact, unit
+from core.planner import EXACT_ROWS, TARGET
 from core.versions import Version
+from ingestor.recall import EncodeTexts, measure
+from ingestor.recall import verify as verify
 
 Kind = Literal["auto", "exact", "ivfflat", "hnsw"]
-EncodeTexts = Callable[[list[str]], NDArray[np.float32]]
-"""n texts to float32 [n, dim], unit length."""
-Probe = tuple[UUID | None, QueryVector]
-"""A query, and the image it is the vector of, which does not count."""
+Progress = Callable[[str, float | None], None]
+"""Told what is being done, and the share of that which is done where it is known."""
+Encoder = Callable[[Version], Awaitable[EncodeTexts]]
+"""Gives what encodes texts for a version; asked only when something is to be measured."""
 
 HNSW = {"m": 16, "ef_construction": 200}
 HNSW_EF_SEARCH = 400
 ROWS_PER_LIST = 250
 SAMPLES_PER_LIST = 50  # vectors that pgvector's k-means looks at, for each list
-PROBED = 50
-"""Queries of each kind that recall is measured with."""
-SHARES = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
-"""Of the lists of ivfflat, tried one after the other."""
-BREADTHS = (40, 100, 200, 400, 1000)
-"""ef_search of HNSW, tried one after the other; 1000 is the most there is."""
+LOCK = 0x616E6E  # "ann": one index at a time is built in a database
+LOOK = 0.5
+"""Seconds between looks at how far a build is."""
 
 
-async def build_index(engine: AsyncEngine, name: str | None, kind: Kind = "auto") -> Version:
+def _silent(phase: str, share: float | None) -> None:  # noqa: ARG001
+    return
+
+
+async def build_index(
+    engine: AsyncEngine,
+    name: str | None,
+    kind: Kind = "auto",
+    *,
+    params: Mapping[str, int] | None = None,
+    encoder: Encoder | None = None,
+    target: float = TARGET,
+    progress: Progress = _silent,
+) -> Version:
     """Give the version called `name` (None: the default) the index `kind`; return it as it is now.
 
-    `auto` is exact below 20,000 vectors and ivfflat above. Building twice replaces the first.
-    Searches go on meanwhile; inserts into that version wait. Raises UnknownVersion,
-    VersionNotReady, InvalidSetting for another kind.
+    `auto` is exact below 20,000 vectors and ivfflat above; `params` (lists; m, ef_construction)
+    replace those that follow from the number of rows. The new index is built beside the one in
+    use, measured where there is an `encoder`, and then switched to by one update: searches and
+    inserts go on all the time. Killed at any point it can be called again. Raises UnknownVersion,
+    VersionNotReady, InvalidSetting for another kind or parameter.
     """
     if kind not in get_args(Kind):
         raise InvalidSetting(f"{kind!r} is not an index; use one of {', '.join(get_args(Kind))}")
-    async with engine.begin() as conn:
+    async with _alone(engine, progress) as conn:
         version = await versions.get(conn, name)
         if version.state == "retired":
             raise VersionNotReady(f"Embed version {version.embed_version!r} is retired")
         rows = await conn.scalar(text(f"SELECT count(*) FROM {partition_name(version.id)}")) or 0
         chosen = choose_kind(rows) if kind == "auto" else kind
-        if chosen == "exact":
-            await drop_index(conn, version.id)
-            return await versions.set_index(conn, version, "exact", {})
-        storage, search = index_params(chosen, rows)
-        await conn.execute(
-            text("SELECT set_config('maintenance_work_mem', :size, true)"),
-            {"size": f"{build_megabytes(chosen, rows, version.dim)}MB"},
-        )
-        await build_partition_index(conn, version.id, version.dim, chosen, storage)
-        return await versions.set_index(conn, version, chosen, storage | search)
+        planned: dict[str, Any] = {}
+        if chosen != "exact":
+            storage, search = index_params(chosen, rows, params)
+            slot = _other_slot(version)
+            await _build(engine, conn, version, chosen, storage, slot, rows, progress)
+            planned = {**storage, **search, "slot": slot}
+            if encoder:
+                progress("measuring what it finds", None)
+                new = replace(version, index_kind=chosen, index_params=planned)
+                planned["recall"] = await measure(engine, new, await encoder(version), target)
+        await conn.execute(text(f"ANALYZE {partition_name(version.id)}"))
+        switched = await versions.set_index(conn, version, chosen, planned)
+        for slot in partitions.SLOTS:
+            if slot != planned.get("slot"):
+                await partitions.drop_index(conn, version.id, slot)
+        return switched
 
 
-async def verify(
-    engine: AsyncEngine, name: str | None, encode: EncodeTexts, *, target: float = TARGET
-) -> Version:
-    """Measure what the index of a version finds, for words and for pictures, with rising effort.
-
-    Words are names of what the museum holds, put through `encode`; pictures are its own, each asked
-    for the others as though it were new. For each the effort rises until `target` can be promised
-    (`planner.enough`), and the steps are kept as `recall` in the version's index_params:
-    [effort, recall@10, recall@50]. Nothing is measured where there is no index.
-    """
-    async with engine.connect() as conn:
-        version = await versions.get(conn, name)
-        if version.index_kind == "exact":
-            return version
-        names = await _names(conn)
-        asked: dict[str, list[Probe]] = {"image": await _stored(conn, version)}
-        if names:
-            found = await asyncio.to_thread(encode, names)
-            asked["text"] = [(None, unit(version.id, each)) for each in found]
-        steps = {kind: await _steps(conn, version, each, target) for kind, each in asked.items()}
-    async with engine.begin() as conn:
-        params = version.index_params | {"recall": steps}
-        return await versions.set_index(conn, version, version.index_kind, params)
+def _other_slot(version: Version) -> int:
+    """A slot that no search uses."""
+    return 0 if version.index_kind == "exact" else 1 - int(version.index_params.get("slot", 0))
 
 
-async def _steps(
-    conn: AsyncConnection, version: Version, queries: Sequence[Probe], target: float
-) -> list[list[float]]:
-    truth = [await _found(conn, version, query, None) for query in queries]
-    steps: list[list[float]] = []
-    for effort in efforts(version.index_kind, version.index_params.get("lists", 0)):
-        found = [await _found(conn, version, query, effort) for query in queries]
-        at_10, at_50 = (
-            float(np.mean([_share(f[:k], t[:k]) for f, t in zip(found, truth, strict=True)]))
-            for k in (10, 50)
-        )
-        steps.append([effort, round(at_10, 4), round(at_50, 4)])
-        if enough(at_10, at_50, target):
-            break
-    return steps
+@asynccontextmanager
+async def _alone(engine: AsyncEngine, progress: Progress) -> AsyncIterator[AsyncConnection]:
+    """A connection in autocommit; waits while another index is being built in the database."""
+    async with engine.connect() as plain:
+        conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        # Asked again and again: whoever waits inside a statement is waited for by the build.
+        while not await conn.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
+            progress("waiting for another index to be built", None)
+            await asyncio.sleep(LOOK)
+        try:
+            yield conn
+        finally:
+            await conn.invalidate()  # with it go its settings and the lock
 
 
-def efforts(kind: str, lists: int) -> list[int]:
-    """Efforts worth measuring, least first."""
-    if kind == "hnsw":
-        return list(BREADTHS)
-    return sorted({max(1, math.ceil(share * lists)) for share in SHARES})
+async def _build(
+    engine: AsyncEngine, conn: AsyncConnection, version: Version, kind: str,
+    storage: Mapping[str, int], slot: int, rows: int, progress: Progress,
+) -> None:  # fmt: skip
+    """Build, telling how far it is."""
+    size = f"{build_megabytes(kind, rows, version.dim, storage)}MB"
+    await conn.execute(text("SELECT set_config('maintenance_work_mem', :size, false)"),
+                       {"size": size})  # fmt: skip
+    telling = asyncio.create_task(_tell(engine, version, progress))
+    try:
+        await partitions.build_index(conn, version.id, version.dim, kind, storage, slot)
+    finally:
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
 
 
-async def _found(
-    conn: AsyncConnection, version: Version, probe: Probe, effort: int | None
-) -> list[UUID]:
-    own, query = probe
-    if effort is None:
-        hits = (await nearest_exact(conn, version, query, 51)).hits
-    else:
-        hits = await nearest_by_index(conn, version, query, 51, effort)
-    return [hit.image_id for hit in hits if hit.image_id != own][:50]
-
-
-def _share(found: Sequence[object], wanted: Sequence[object]) -> float:
-    return len(set(found) & set(wanted)) / max(1, len(wanted))
-
-
-async def _names(conn: AsyncConnection) -> list[str]:
-    """Names of taxa in the museum, scientific and common, the same ones every time."""
-    query = (
-        "SELECT name FROM (SELECT DISTINCT name FROM record CROSS JOIN LATERAL"
-        " (VALUES (canonical_name), (vernacular_name), (family)) AS named(name)"
-        " WHERE withdrawn_at IS NULL AND name <> '') AS names ORDER BY md5(name) LIMIT :most"
-    )
-    return list(await conn.scalars(text(query), {"most": PROBED}))
-
-
-async def _stored(conn: AsyncConnection, version: Version) -> list[Probe]:
-    query = (
-        f"SELECT image_id, vector::real[] AS vector FROM {partition_name(version.id)}"
-        " ORDER BY md5(image_id::text) LIMIT :most"
-    )
-    found = await conn.execute(text(query), {"most": PROBED})
-    return [(row.image_id, unit(version.id, row.vector)) for row in found]
+async def _tell(engine: AsyncEngine, version: Version, progress: Progress) -> None:
+    async with engine.connect() as plain:
+        conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        while True:
+            found = await partitions.building(conn, version.id)
+            if found:
+                progress(*found)
+            await asyncio.sleep(LOOK)
 
 
 def choose_kind(rows: int) -> Literal["exact", "ivfflat"]:
@@ -156,24 +138,33 @@ def choose_kind(rows: int) -> Literal["exact", "ivfflat"]:
     return "exact" if rows < EXACT_ROWS else "ivfflat"
 
 
-def index_params(kind: str, rows: int) -> tuple[dict[str, int], dict[str, int]]:
+def index_params(
+    kind: str, rows: int, given: Mapping[str, int] | None = None
+) -> tuple[dict[str, int], dict[str, int]]:
     """Storage parameters of an index over `rows` vectors, and how hard to search it unmeasured.
 
-    Probes are what text queries need (5 % of the lists, at least 20): they lie away from the
-    pictures, and an index tuned on picture queries loses most of their hits.
+    Those `given` go before; InvalidSetting where one is of another kind. Probes are what text
+    queries need (5 % of the lists, at least 20): they lie away from the pictures, and an index
+    tuned on picture queries loses most of their hits.
     """
+    known = HNSW if kind == "hnsw" else {"lists": min(4000, max(100, rows // ROWS_PER_LIST))}
+    for name in (given or {}).keys() - known.keys():
+        raise InvalidSetting(f"{kind} has no parameter {name}; it has {', '.join(known)}")
+    storage = known | dict(given or {})
     if kind == "hnsw":
-        return HNSW, {"effort": HNSW_EF_SEARCH}
-    lists = min(4000, max(100, rows // ROWS_PER_LIST))
-    return {"lists": lists}, {"effort": min(lists, max(20, math.ceil(lists * 0.05)))}
+        return storage, {"effort": HNSW_EF_SEARCH}
+    lists = storage["lists"]
+    return storage, {"effort": min(lists, max(20, math.ceil(lists * 0.05)))}
 
 
-def build_megabytes(kind: str, rows: int, dim: int) -> int:
+def build_megabytes(
+    kind: str, rows: int, dim: int, storage: Mapping[str, int] | None = None
+) -> int:
     """Memory a build needs: too little is an error for ivfflat, and slow for HNSW."""
     if kind == "hnsw":
         needed = rows * (2 * dim + 800)
     else:
-        lists = index_params(kind, rows)[0]["lists"]
+        lists = index_params(kind, rows, storage)[0]["lists"]
         samples = min(rows, lists * SAMPLES_PER_LIST)
         # Elkan's k-means: samples, centres twice, a bound for each sample and centre, and each pair
         needed = samples * (2 * dim + 16 + 4 * lists) + lists * (8 * dim + 4 * lists)

@@ -6,6 +6,7 @@ docs/decisions/0002-partitions.md.
 """
 
 import re
+from collections.abc import Mapping
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,9 +24,23 @@ def is_partition(table: str) -> bool:
     return _NAME.fullmatch(table) is not None
 
 
-def index_name(version_id: int) -> str:
-    """The approximate index of a version; there is at most one."""
-    return f"{partition_name(version_id)}_ann"
+SLOTS = (0, 1)
+"""A version has one index that is searched, and while that is replaced a second one."""
+
+
+def index_name(version_id: int, slot: int = 0) -> str:
+    """The approximate index of a version in `slot`."""
+    return f"{partition_name(version_id)}_ann{slot or ''}"
+
+
+def indexed(dim: int, slot: int = 0) -> str:
+    """What the index in `slot` is over, and a statement has to say for it to be used.
+
+    The same vector either way: so an index can be built and measured beside the one that searches
+    use, and no search ever meets an index that it was not planned for.
+    """
+    half = f"halfvec({int(dim)})"
+    return f"vector::{half}" if slot == 0 else f"subvector(vector, 1, {int(dim)})::{half}"
 
 
 async def create_partition(conn: AsyncConnection, version_id: int, dim: int) -> None:
@@ -51,26 +66,70 @@ async def drop_partition(conn: AsyncConnection, version_id: int) -> None:
 
 
 async def build_index(
-    conn: AsyncConnection, version_id: int, dim: int, kind: str, params: dict[str, int]
+    conn: AsyncConnection,
+    version_id: int,
+    dim: int,
+    kind: str,
+    params: Mapping[str, int],
+    slot: int = 0,
 ) -> None:
-    """Replace the approximate index of a version by a new one of `kind` (ivfflat or hnsw).
+    """Build an index of `kind` (ivfflat or hnsw) in `slot`; `params` are its storage parameters.
 
-    `params` are its storage parameters (lists, or m and ef_construction). Searches go on with the
-    old index meanwhile; inserts into the version wait.
+    Searches and inserts go on meanwhile. `conn` is in autocommit: an index that is built beside
+    all that goes on cannot be part of a transaction. What broke off there is built anew, what is
+    already there is kept.
     """
-    table, name = partition_name(version_id), index_name(version_id)
+    if await index_definition(conn, version_id, slot) == (kind, dict(params)):
+        return
+    await drop_index(conn, version_id, slot)
     storage = ", ".join(f"{key} = {int(value)}" for key, value in params.items())
     await conn.execute(
         text(
-            f"CREATE INDEX {name}_new ON {table}"
-            f" USING {kind} ((vector::halfvec({int(dim)})) halfvec_cosine_ops) WITH ({storage})"
+            f"CREATE INDEX CONCURRENTLY {index_name(version_id, slot)}"
+            f" ON {partition_name(version_id)} USING {kind}"
+            f" (({indexed(dim, slot)}) halfvec_cosine_ops) WITH ({storage})"
         )
     )
-    await drop_index(conn, version_id)
-    await conn.execute(text(f"ALTER INDEX {name}_new RENAME TO {name}"))
-    await conn.execute(text(f"ANALYZE {table}"))
 
 
-async def drop_index(conn: AsyncConnection, version_id: int) -> None:
-    """Delete the approximate index of a version, so that every search is exact."""
-    await conn.execute(text(f"DROP INDEX IF EXISTS {index_name(version_id)}"))
+async def index_definition(
+    conn: AsyncConnection, version_id: int, slot: int
+) -> tuple[str, dict[str, int]] | None:
+    """(kind, storage parameters) of the whole index in `slot`; None where there is none."""
+    row = (
+        await conn.execute(
+            text(
+                "SELECT am.amname AS kind, c.reloptions AS options FROM pg_class c"
+                " JOIN pg_am am ON am.oid = c.relam JOIN pg_index i ON i.indexrelid = c.oid"
+                " WHERE c.oid = to_regclass(:name) AND i.indisvalid"
+            ),
+            {"name": index_name(version_id, slot)},
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    options = (each.partition("=") for each in row.options or [])
+    return row.kind, {key: int(value) for key, _, value in options}
+
+
+async def building(conn: AsyncConnection, version_id: int) -> tuple[str, float | None] | None:
+    """(phase in words, share done) of the build that is under way; None where there is none."""
+    row = (
+        await conn.execute(
+            text(
+                "SELECT phase, tuples_done, tuples_total FROM pg_stat_progress_create_index"
+                " WHERE relid = to_regclass(:name)"
+            ),
+            {"name": partition_name(version_id)},
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    share = min(1.0, row.tuples_done / row.tuples_total) if row.tuples_total else None
+    return row.phase.removeprefix("building index: "), share
+
+
+async def drop_index(conn: AsyncConnection, version_id: int, slot: int = 0) -> None:
+    """Delete the index in `slot`, if there is one, once no search uses it; `conn` in autocommit."""
+    name = index_name(version_id, slot)
+    await conn.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))

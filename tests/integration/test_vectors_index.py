@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from core import versions
 from core.db import statements
 from core.db.conditions import Where
+from core.db.partitions import index_name
 from core.errors import InvalidSetting, UnknownVersion
 from core.filters import Choice, Filters
+from core.planner import TARGET, reaches
 from core.vectors import copy_vectors, nearest, unit
 from core.versions import Version
 from ingestor.index import build_index, build_megabytes, choose_kind, index_params, verify
@@ -96,10 +98,10 @@ async def test_the_index_is_used_when_wanted_and_only_then(engine: AsyncEngine) 
             len({hit.image_id for hit in each.hits} & wanted) / 10
             for each, wanted in zip(found, truth, strict=True)
         ]
-        # It is what was promised, within the noise of two samples of some dozens of queries.
+        # It is what was promised; the promise is the least to reckon with, these are sixty more.
         for part in (slice(0, QUERIES), slice(QUERIES, None)):
-            assert np.mean(recall[part]) >= np.mean([each.recall for each in found[part]]) - 0.04
-            assert np.mean(recall[part]) >= 0.96
+            assert np.mean(recall[part]) >= np.mean([each.recall for each in found[part]]) - 0.02
+            assert np.mean(recall[part]) >= 0.98
         assert {each.path for each in found[:QUERIES]} == {path}
         assert all(each.compared < ROWS for each in found[:QUERIES])
     dropped = await build_index(engine, "v", "exact")
@@ -116,19 +118,27 @@ def check_measured(version: Version) -> None:
     assert set(steps) == {"image", "text"}
     for measured in steps.values():
         assert [s[0] for s in measured] == sorted({s[0] for s in measured})
-        assert all(at_10 < 0.995 or at_50 < 0.99 for _, at_10, at_50 in measured[:-1])
+        assert not any(reaches(step, TARGET, deep=True) for step in measured[:-1])
+        assert all(len(step) == 4 for step in measured if reaches(step, TARGET, deep=False))
     assert steps["image"][-1][1] >= 0.99
     assert steps["text"][-1][0] >= steps["image"][-1][0]
 
 
 async def check_plans(conn: AsyncConnection, version: Version, query: np.ndarray) -> None:
-    index = f"Index Scan using embedding_v{version.id}_ann"
-    approximate = statements.by_index(version.id, DIM, 10)
+    slot = version.index_params["slot"]
+    index = f"Index Scan using {index_name(version.id, slot)} "
+    approximate = statements.by_index(version.id, DIM, 10, slot=slot)
     assert index in await plan(conn, approximate, query)
+    other = statements.by_index(version.id, DIM, 10, slot=1 - slot)
+    assert "_ann" not in await plan(conn, other, query)
     assert index not in await plan(conn, statements.exact(version.id, 10), query)
     most = Where(Filters(licence=Choice(("CC0-1.0",))))
-    filtered = statements.by_index(version.id, DIM, 10, most.sql)
+    filtered = statements.by_index(version.id, DIM, 10, most.sql, slot)
     assert index in await plan(conn, filtered, query, **most.binds)
+    # the nearest of all, of which those that pass are kept: whatever the filter
+    for sieve in (most, Where(Filters(text=Choice(("x",)), coordinates=True))):
+        kept = statements.passing(version.id, DIM, 1000, 10, sieve.sql, slot)
+        assert index in await plan(conn, kept, query, **sieve.binds)
     exact = statements.exact(version.id, 10, most.sql)
     assert index not in await plan(conn, exact, query, **most.binds)
     few = Where(Filters(licence=Choice(("CC-BY-4.0",))))
@@ -144,37 +154,84 @@ async def check_plans(conn: AsyncConnection, version: Version, query: np.ndarray
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ivfflat", "hnsw"])
-async def test_a_filter_turns_to_the_index_only_where_too_much_passes(
+async def test_under_a_filter_nothing_is_missed_that_was_not_reckoned_with(
     engine: AsyncEngine, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With budgets cut to a hundredth, so that a small collection is a large one."""
+    """With budgets cut to a hundredth, so that a small collection is a large one.
+
+    Filters keep half, the query's own half of the clusters, or the other one.
+    """
     monkeypatch.setattr("core.planner.EXACT_ROWS", 200)
     monkeypatch.setattr("core.planner.EXACT_VALUES", 500 * 16)
-    rows, dim = 6000, 16
+    monkeypatch.setattr("ingestor.recall.PROBED", 60)
+    rows, dim, asked = 8000, 16, 12
+    made_together = vectors(rows + asked, dim)
+    stored, queries = made_together[:rows], made_together[rows:]
+    side = np.linalg.svd(stored, full_matrices=False)[2][0]
+    async with engine.begin() as conn:
+        ids = await add_images(conn, rows)
+        own = {"ids": [key for key, row in zip(ids, stored, strict=True) if row @ side > 0]}
+        for change in (
+            "view = CASE WHEN id = ANY(:ids) THEN 'dorsal' ELSE 'ventral' END",
+            "licence = CASE WHEN get_byte(uuid_send(id), 0) < 128 THEN 'CC0-1.0' ELSE 'X' END",
+        ):
+            some = own if ":ids" in change else {}
+            await conn.execute(text(f"UPDATE image SET {change}"), some)
+        made = await versions.ensure(conn, "v", spec(dim))
+        await copy_vectors(conn, made, ids, stored)
+        chosen = await conn.execute(text("SELECT id, view, licence FROM image"))
+        of = {row.id: row for row in chosen}
+    await build_index(engine, "v", kind)  # type: ignore[arg-type]
+    version = await verify(engine, "v", lambda names: vectors(len(names), dim, seed=9))
+    paths = set()
+    async with engine.begin() as conn:
+        for query in queries:
+            mine, other = ("dorsal", "ventral")[:: 1 if query @ side > 0 else -1]
+            for column, value in (("licence", "CC0-1.0"), ("view", mine), ("view", other)):
+                kept = [n for n, key in enumerate(ids) if getattr(of[key], column) == value]
+                filters = Filters(**{column: Choice((value,))})
+                target = unit(version.id, query)
+                found = await nearest(conn, version, target, 20, filters, modality="image")
+                truth = best(stored[kept], query, [ids[n] for n in kept], 20)
+                share = len({hit.image_id for hit in found.hits} & set(truth)) / 20
+                assert found.recall is not None
+                assert len(found.hits) == 20
+                assert share >= 0.9, (found.path, column, value)
+                paths.add((found.path, column == "view" and value == other))
+    assert ("exact", True) in paths  # too few of the nearest passed
+    if reaches(version.index_params["recall"]["image"][-1], TARGET, deep=True):
+        assert (kind, False) in paths
+
+
+@pytest.mark.slow
+async def test_more_than_can_be_compared_is_left_to_the_index(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only then nothing is promised; nobody measured this index."""
+    monkeypatch.setattr("core.planner.EXACT_ROWS", 100)
+    monkeypatch.setattr("core.planner.EXACT_VALUES", 100 * 16)
+    rows, dim = 3000, 16
     stored, query = vectors(rows, dim), vectors(1, dim, seed=3)[0]
     async with engine.begin() as conn:
         ids = await add_images(conn, rows)
-        await conn.execute(text("UPDATE image SET view = 'rare' WHERE id = ANY(:ids)"),
-                           {"ids": ids[:300]})  # fmt: skip
         await conn.execute(text("UPDATE image SET licence = 'CC0-1.0' WHERE id = ANY(:ids)"),
                            {"ids": ids[100:]})  # fmt: skip
         made = await versions.ensure(conn, "v", spec(dim))
         await copy_vectors(conn, made, ids, stored)
-    version = await build_index(engine, "v", kind)  # type: ignore[arg-type]
+    version = await build_index(engine, "v", "ivfflat")
     async with engine.begin() as conn:
         asked = unit(version.id, query)
-        rare = await nearest(conn, version, asked, 20, Filters(view=Choice(("rare",))))
+        rare = await nearest(conn, version, asked, 20, Filters(licence=Choice((), ("CC0-1.0",))))
         common = await nearest(conn, version, asked, 20, Filters(licence=Choice(("CC0-1.0",))))
         none = await nearest(conn, version, asked, 20, Filters(view=Choice(("none",))))
         # More than the index ever yields: all that passes is compared after all.
-        many = await nearest(conn, version, asked, 5500, Filters(licence=Choice(("CC0-1.0",))))
-    assert (rare.path, rare.rows, rare.compared, rare.recall) == ("exact", 300, 300, 1.0)
-    assert [hit.image_id for hit in rare.hits] == best(stored[:300], query, ids[:300], 20)
-    assert (common.path, common.rows, common.recall) == (kind, 501, None)
-    assert len(common.hits) == 20
+        many = await nearest(conn, version, asked, 2900, Filters(licence=Choice(("CC0-1.0",))))
+    assert (rare.path, rare.rows, rare.compared, rare.recall) == ("exact", 100, 100, 1.0)
+    assert [hit.image_id for hit in rare.hits] == best(stored[:100], query, ids[:100], 20)
+    assert (common.path, common.recall, len(common.hits)) == ("ivfflat", None, 20)
     assert {hit.image_id for hit in common.hits} <= set(ids[100:])
     assert (none.path, none.rows, none.hits) == ("exact", 0, [])
-    assert len(many.hits) == 5500
+    assert len(many.hits) == 2900
 
 
 async def hidden_images_are_made_up_for(engine: AsyncEngine, query: np.ndarray) -> None:
