@@ -10,7 +10,7 @@ _CURRENT = record.c.withdrawn_at.is_(None) & record.c.specimen_id.is_(None)
 
 
 async def counts(conn: AsyncConnection) -> RowMapping:
-    """One row: records, images, datasets, species, countries, default_version."""
+    """One row: records, images, datasets, species, countries."""
     of_records = select(
         func.count().label("records"),
         func.count(record.c.species.distinct()).label("species"),
@@ -26,12 +26,16 @@ async def counts(conn: AsyncConnection) -> RowMapping:
         .scalar_subquery()
         .label("images"),
         select(func.count()).select_from(dataset).scalar_subquery().label("datasets"),
-        select(embed_version.c.embed_version)
-        .where(embed_version.c.is_default)
-        .scalar_subquery()
-        .label("default_version"),
     )
     return (await conn.execute(query)).mappings().one()
+
+
+async def default_version(conn: AsyncConnection) -> str | None:
+    """Name of the default version."""
+    name: str | None = await conn.scalar(
+        select(embed_version.c.embed_version).where(embed_version.c.is_default)
+    )
+    return name
 
 
 async def pictures_of_common_species(

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from backend.deps import Reading
+from backend.deps import Reading, Served
 from backend.summary import service
 from backend.summary.schemas import Summary
 
@@ -10,6 +10,6 @@ router = APIRouter(prefix="/api/v1/summary", tags=["summary"])
 
 
 @router.get("")
-async def summary(conn: Reading) -> Summary:
+async def summary(services: Served, conn: Reading) -> Summary:
     """What is in the museum, and some pictures to start from."""
-    return await service.summary(conn)
+    return await service.summary(services, conn)
