@@ -31,7 +31,8 @@ export class ApiProblem extends Error {
   }
 }
 
-const client = createClient<paths>({
+/** For the calls of a page that is loaded on its own. */
+export const client = createClient<paths>({
   baseUrl: location.origin,
   // Looked up at each call, so that what replaces it later (a test, an extension) is used.
   fetch: (request) => globalThis.fetch(request),
@@ -50,7 +51,8 @@ export function toProblem(status: number, body: unknown, header: string | null):
   );
 }
 
-async function answer<T>(
+/** The body of an answer, or the problem that it is. */
+export async function answer<T>(
   call: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<T> {
   let result;
@@ -170,4 +172,9 @@ export function uploadUrl(id: string): string {
 
 export function thumbnailUrl(imageId: string): string {
   return `/api/v1/images/${encodeURIComponent(imageId)}/thumbnail`;
+}
+
+/** The image as published, where its licence allows a copy. */
+export function imageUrl(imageId: string): string {
+  return `/api/v1/images/${encodeURIComponent(imageId)}/file`;
 }

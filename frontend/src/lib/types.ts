@@ -1,7 +1,7 @@
 /** Short names for the shapes of the REST contract, all taken from the generated `api.d.ts`. */
 import type { paths } from "./api.d.ts";
 
-type Get<P extends keyof paths> = paths[P] extends {
+export type Get<P extends keyof paths> = paths[P] extends {
   get: { responses: { 200: { content: { "application/json": infer Body } } } };
 }
   ? Body

@@ -6,6 +6,7 @@ import { about } from "./about";
 import { filters } from "./filters";
 import { frame } from "./frame";
 import { map } from "./map";
+import { photo } from "./photo";
 import { problem } from "./problem";
 import { record } from "./record";
 import { results } from "./results";
@@ -19,6 +20,7 @@ export const strings = {
   ...search,
   ...filters,
   ...suggest,
+  ...photo,
   ...results,
   ...map,
   ...record,

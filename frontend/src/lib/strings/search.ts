@@ -21,6 +21,7 @@ export const search = {
   chip: {
     photo: "Your photo",
     like: "From the index",
+    record: "All images of a record",
     alt: "The picture searched by",
     replace: "Replace",
     remove: "Remove",
