@@ -31,7 +31,8 @@ class ModelSettings:
 
     `id` is an id of `models`, an open_clip name, `hf-hub:org/name` or a directory in open_clip
     form; `pretrained` a tag or file where the id does not say. `random` starts from the random
-    weights of the run's seed instead.
+    weights of the run's seed instead. `patch_dropout` is the share of patches left out in training;
+    `non_causal` lets every token see all others; `projection` adds a head to a timm image tower.
     """
 
     id: str
@@ -40,6 +41,13 @@ class ModelSettings:
     freeze: tuple[str, ...] = ()
     layer_decay: dict[str, float] = field(default_factory=dict)
     lora: LoraSettings | None = None
+    patch_dropout: float = 0.0
+    non_causal: bool = False
+    projection: Literal["", "linear", "mlp"] = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.patch_dropout < 1:
+            raise InvalidSetting(f"patch_dropout lies within [0, 1), not {self.patch_dropout}")
 
 
 @dataclass(frozen=True)

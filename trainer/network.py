@@ -1,7 +1,6 @@
 """The network that is trained, and all that was released with it."""
 
 import json
-import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from core.encoders.preprocess import Preprocess
 from core.errors import ModelError
 from trainer.config import ModelSettings
 from trainer.models import REGISTRY
+from trainer.options import changed, unsaid
 
 
 @dataclass(frozen=True)
@@ -45,35 +45,37 @@ def load(settings: ModelSettings, seed: int) -> Released:
     model = known.model if known else settings.id
     pretrained = settings.pretrained or (known.pretrained if known else "")
     if settings.random:
-        return _random(known.config if known else model, seed)
+        return _random(known.config if known else model, settings, seed)
     with weights.resolve(model, pretrained) as source:
         network = weights.build(source)
         tokenizer = weights.tokenizer(source)
         config = _description(source.config)
         if source.tag and open_clip.get_pretrained_cfg(source.config, source.tag).get("quick_gelu"):
             config["quick_gelu"] = True
-    return _released(network, tokenizer, config)
+    return _released(network, tokenizer, config, settings, seed)
 
 
-def _random(model: str, seed: int) -> Released:
+def _random(model: str, settings: ModelSettings, seed: int) -> Released:
     """A directory need hold no more than its configuration."""
     name = f"local-dir:{Path(model).resolve()}" if Path(model).is_dir() else model
     torch.manual_seed(seed)
-    was = logging.root.manager.disable
     try:
-        logging.disable(logging.WARNING)  # that the weights are random is what was asked for
-        network = open_clip.create_model(name, load_weights=False, pretrained_text=False)
+        with unsaid():
+            network = open_clip.create_model(name, load_weights=False, pretrained_text=False)
         tokenizer = open_clip.get_tokenizer(name)
     except Exception as error:
         raise ModelError(f"{model} could not be built: {' '.join(str(error).split())}") from error
-    finally:
-        logging.disable(was)
-    return _released(network, tokenizer, _description(name))
+    return _released(network, tokenizer, _description(name), settings, seed)
 
 
 def _released(
-    network: nn.Module, tokenizer: Callable[[list[str]], Tensor], model_cfg: dict[str, Any]
+    network: nn.Module,
+    tokenizer: Callable[[list[str]], Tensor],
+    described: dict[str, Any],
+    settings: ModelSettings,
+    seed: int,
 ) -> Released:
+    network, model_cfg = changed(network, described, settings, seed)
     network.train().requires_grad_(True)
     scale, bias = getattr(network, "logit_scale", None), getattr(network, "logit_bias", None)
     return Released(
