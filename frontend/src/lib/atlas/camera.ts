@@ -46,10 +46,7 @@ export function toMap([x, y]: XY, camera: Camera, size: Size): XY {
 
 /** Nearer (factor > 1) or farther, what is under `at` staying there; between the whole and 400 times. */
 export function zoom(camera: Camera, factor: number, at: XY, size: Size, whole: Camera): Camera {
-  const scale = Math.min(
-    Math.max(camera.scale * factor, whole.scale * 0.6),
-    whole.scale * NEAREST,
-  );
+  const scale = Math.min(Math.max(camera.scale * factor, whole.scale * 0.6), whole.scale * NEAREST);
   const [x, y] = toMap(at, camera, size);
   return {
     scale,

@@ -65,33 +65,41 @@ export class Chart {
     for (let row = cell(bottom, y0, y1); row <= cell(top, y0, y1); row++) {
       const from = row * CELLS + cell(left, x0, x1);
       const to = row * CELLS + cell(right, x0, x1);
-      for (let i = starts[from]!; i < starts[to + 1]!; i++) {
-        const number = members[i]!;
-        each(number, this.at(number)!);
+      for (const number of members.subarray(starts[from], starts[to + 1])) {
+        const at = this.at(number);
+        if (at) each(number, at);
       }
     }
   }
 
   /** Numbers sorted by the cell they lie in, so that a look at a place need not pass all. */
   #sorted() {
-    const of = (number: number) =>
-      Math.min(CELLS - 1, (this.ys[number]! * CELLS) >> 16) * CELLS +
-      Math.min(CELLS - 1, (this.xs[number]! * CELLS) >> 16);
+    const of = (number: number) => cellOf(this.ys, number) * CELLS + cellOf(this.xs, number);
     const starts = new Uint32Array(CELLS * CELLS + 1);
     let shown = 0;
     for (let n = 0; n < this.count; n++) {
       if (this.xs[n] === NOWHERE) continue;
-      starts[of(n) + 1]!++;
+      add(starts, of(n) + 1, 1);
       shown++;
     }
-    for (let c = 0; c < CELLS * CELLS; c++) starts[c + 1]! += starts[c]!;
+    for (let c = 0; c < CELLS * CELLS; c++) add(starts, c + 1, starts[c] ?? 0);
     const next = starts.slice();
     const members = new Uint32Array(shown);
     for (let n = 0; n < this.count; n++) {
-      if (this.xs[n] !== NOWHERE) members[next[of(n)]!++] = n;
+      if (this.xs[n] === NOWHERE) continue;
+      members[next[of(n)] ?? 0] = n;
+      add(next, of(n), 1);
     }
     return { starts, members };
   }
+}
+
+function cellOf(steps: Uint16Array, number: number): number {
+  return Math.min(CELLS - 1, ((steps[number] ?? 0) * CELLS) >> 16);
+}
+
+function add(to: Uint32Array, at: number, much: number): void {
+  to[at] = (to[at] ?? 0) + much;
 }
 
 /** Bytes of a base64 text. */

@@ -34,7 +34,7 @@ export function read(text: string): XY[] | null {
     .split(/\s+/)
     .map((pair) => pair.split(",").map(Number));
   const good = corners.every((pair) => pair.length === 2 && pair.every(Number.isFinite));
-  return good && corners.length >= 3 ? corners.map(([x, y]) => [x!, y!]) : null;
+  return good && corners.length >= 3 ? corners.map(([x = 0, y = 0]) => [x, y]) : null;
 }
 
 /** The corners of a box. */
