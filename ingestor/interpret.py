@@ -29,16 +29,21 @@ class Batch:
 def interpret(page: Page, source: Source) -> Batch:
     """Return everything the page says; a bad row or medium becomes a rejection of its own."""
     batch = Batch()
+    named: dict[tuple[object, object], darwincore.ParsedRecord] = {}
     for info in page.datasets:
         batch.datasets[dataset_id(source.name, info.key)] = _dataset(source.name, info)
     for rejected in page.rejected:
         _reject(batch, source.name, rejected)
     for row in page.rows:
         try:
-            _add(batch, source, row)
+            parsed = _add(batch, source, row)
+            named[parsed.checklist_key, parsed.taxon_key] = parsed
         except RejectedRow as error:
             rejected = Rejected(row.locator, error.detail, row.dataset_key, row.fields)
             _reject(batch, source.name, rejected)
+    for key, parsed in named.items():  # a name of many records is one taxon: that of the last
+        if taxon := parsed.taxon_columns():
+            batch.taxa[key] = taxon
     return batch
 
 
@@ -48,7 +53,7 @@ def _dataset(source: str, info: DatasetInfo) -> Columns:
     return asdict(info) | known
 
 
-def _add(batch: Batch, source: Source, row: Row) -> None:
+def _add(batch: Batch, source: Source, row: Row) -> darwincore.ParsedRecord:
     parsed = darwincore.parse_record(row.fields)
     columns = parsed.as_columns()
     if row.kept:
@@ -61,8 +66,6 @@ def _add(batch: Batch, source: Source, row: Row) -> None:
         "source": source.name,
         "source_record_id": row.source_record_id,
     }
-    if taxon := parsed.taxon_columns():
-        batch.taxa[taxon["checklist_key"], taxon["taxon_key"]] = taxon
     position = 0
     for medium in row.media:
         try:
@@ -80,13 +83,14 @@ def _add(batch: Batch, source: Source, row: Row) -> None:
         if (own, identifier) not in batch.links:
             batch.links[own, identifier] = position
             position += 1
+    return parsed
 
 
 def _image(
     source: Source, dataset_key: str, medium: MediaRow, record: darwincore.ParsedRecord
 ) -> Columns:
     parsed = darwincore.parse_media(medium.fields, record)
-    columns = asdict(parsed)
+    columns = dict(vars(parsed))
     del columns["kind"]
     return columns | {
         "id": image_id(source.name, dataset_key, parsed.identifier),

@@ -79,7 +79,7 @@ async def write_batch(connection: AsyncConnection, batch: Batch, job: UUID) -> C
     known = await _known(connection, batch)
     fresh = [
         row | merging.keys_of(row)
-        for own, row in sorted(batch.records.items())
+        for own, row in sorted(batch.records.items(), key=_number)
         if own not in known or known[own].content_hash != row["content_hash"]
     ]
     await upsert(connection, _RECORDS, fresh)
@@ -87,7 +87,7 @@ async def write_batch(connection: AsyncConnection, batch: Batch, job: UUID) -> C
     counts["new"] = sum(own not in known for own in batch.records)
     counts["changed"] = len(fresh) - counts["new"]
     counts["unchanged"] = len(batch.records) - len(fresh)
-    images = [row for _, row in sorted(batch.images.items())]
+    images = [row for _, row in sorted(batch.images.items(), key=_number)]
     counts["images_new"], _ = await upsert(connection, _IMAGES, images)
     counts["images_linked"] = len(batch.links)
     before = await _images_of(connection, list(batch.records))
@@ -98,6 +98,10 @@ async def write_batch(connection: AsyncConnection, batch: Batch, job: UUID) -> C
     await upsert(connection, _REJECTIONS, rejected)
     counts.update(f"rejected: {in_general(str(row['reason']))}" for row in rejected)
     return counts
+
+
+def _number(item: tuple[UUID, Columns]) -> int:
+    return item[0].int  # compares faster than the UUID, in the same order
 
 
 def in_general(reason: str) -> str:

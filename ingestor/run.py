@@ -59,17 +59,37 @@ async def _read(
     total: int | None,
     progress: Progress | None,
 ) -> None:
+    """Write one page while the next one is read and interpreted."""
     known: set[UUID] = set()
-    async for page in source.pages(job.cursor, limit=limit):
-        await _write(engine, source, page, job, known)
+    writing: asyncio.Task[None] | None = None
+
+    async def write(page: Page, batch: Batch) -> None:
+        await _write(engine, source, page, batch, job, known)
         if progress:
             progress(job.done, total)
 
+    try:
+        async for page in source.pages(job.cursor, limit=limit):
+            batch = await asyncio.to_thread(interpret, page, source)
+            if writing:
+                await writing
+            writing = asyncio.create_task(write(page, batch))
+    except Exception:  # the source fails; what it gave before is kept
+        if writing:
+            await writing
+        raise
+    else:
+        if writing:
+            await writing
+    finally:
+        if writing and not writing.done():
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
 
 async def _write(
-    engine: AsyncEngine, source: Source, page: Page, job: IngestJob, known: set[UUID]
+    engine: AsyncEngine, source: Source, page: Page, batch: Batch, job: IngestJob, known: set[UUID]
 ) -> None:
-    batch = await asyncio.to_thread(interpret, page, source)
     datasets = [row for own, row in batch.datasets.items() if own not in known]
     async with engine.begin() as connection:
         await records.write_datasets(connection, datasets)

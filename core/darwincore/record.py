@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from core import licences, taxonomy
 from core.darwincore import places, values
@@ -74,9 +74,8 @@ class ParsedRecord:
 
     def as_columns(self) -> dict[str, object]:
         """Return the values keyed by column name of `tables.record`."""
-        values: dict[str, object] = {
-            field.name.rstrip("_"): getattr(self, field.name) for field in fields(self)
-        }
+        values: dict[str, object] = dict(vars(self))
+        values["class"] = values.pop("class_")
         values["issues"] = list(self.issues)
         return values
 

@@ -53,7 +53,6 @@ _ALIASES = {
 _BY_KEY = {name.lower(): name for name in _KNOWN.split()} | _ALIASES
 
 
-@lru_cache(maxsize=4096)
 @lru_cache(maxsize=4096)  # the same few headers come with every row
 def term(name: str) -> str:
     """Return the simple name of a term given as URI, prefixed, spaced or oddly cased.
@@ -79,6 +78,8 @@ def cells(row: Mapping[str, str]) -> dict[str, str]:
     """Return the row's non-blank values by simple term name; of several spellings the first."""
     found: dict[str, str] = {}
     for key, value in row.items():
+        if not value:  # most cells of most rows
+            continue
         cleaned = clean(value)
         name = term(key)
         if cleaned == "NA" and name not in {"country", "countryCode"}:  # R's blank, or Namibia
@@ -93,6 +94,9 @@ def verbatim(row: Mapping[str, str]) -> dict[str, str]:
     kept = {key: value for key, value in row.items() if value.strip()}
     if not kept:
         raise RejectedRow("the row is empty")
+    together = "".join((*kept, *kept.values()))
+    if together.isascii() and "\0" not in together:  # as nearly always
+        return kept
     for key, value in kept.items():
         if "\0" in key or "\0" in value:
             raise RejectedRow(
