@@ -138,7 +138,7 @@ def test_what_two_keys_would_join_with_two_of_one_dataset_is_joined_by_the_stron
     link = {"occurrence_id": "https://id.museum.org/42"}
     a = record(GBIF, **link)
     b = record(GBIF, **NUMBER)
-    middle = record(IDIGBIO, **link, **NUMBER)
+    middle = record(IDIGBIO, "idigbio", **link, **NUMBER)
     assert shown([a, b, middle]) == {a.id: a.id, middle.id: a.id, b.id: b.id}
 
 
