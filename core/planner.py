@@ -2,13 +2,16 @@
 by the version's index.
 
 An approximate index is quick and wrong in a way that depends on the query: words lie away from
-the pictures, and an index that finds all of a picture's neighbours misses a third of theirs. Under
-a filter nobody knows what it misses. So the effort is what `bin/versions verify` measured for words
-and for pictures, and under a filter all that passes is compared for as long as that is bearable.
+the pictures, and an index that finds all of a picture's neighbours misses a third of theirs. So the
+effort is what `bin/versions verify` measured for words and for pictures.
+
+Under a filter an index that goes on until it has enough is wrong in a way nobody knows: of what the
+query's own group is not, it finds nearly nothing. So it is asked for the nearest of all, as deep as
+was measured, and those that pass are kept: they are the nearest that pass, whatever the filter.
+Where too few of them pass, all that passes is compared.
 """
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,17 +24,17 @@ What moves away from something lies apart from all that was measured.
 
 TARGET = 0.99
 """Share of the true ten nearest that a search should find; of the true fifty, a hundredth less."""
-MARGIN = 0.5
-"""Share of what may be missed that a measurement may miss: fifty queries tell little."""
+SHALLOW = 50
+"""Nearest up to which recall among ten and among fifty is what counts."""
+DEPTH = 1000
+"""Nearest looked through for those that pass a filter; so deep the recall is measured."""
 EXACT_ROWS = 20_000
 """Below this many vectors comparing with all of them takes under 10 ms: no index is worth it."""
 EXACT_VALUES = 50_000 * 512
 """Numbers compared at most under a filter before an index is trusted: about 50 ms."""
 LAST_RESORT = 10
 """Times as many are compared rather than promising less than the target."""
-HARDEST = {"ivfflat": 10_000, "hnsw": 1000}
-MOST_HELP = 4.0
-"""How much harder an index tries under a filter, at most."""
+INDEXES = ("ivfflat", "hnsw")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Situation:
     index_kind: str
     index_params: Mapping[str, Any]
     target: float = TARGET
+    k: int = SHALLOW
+    """Nearest wanted."""
     in_memory: bool = False
     """Whether the memory engine holds the version."""
 
@@ -75,43 +80,48 @@ def most_compared(dim: int) -> int:
     return max(EXACT_ROWS, EXACT_VALUES // dim)
 
 
+def bearable(rows: int, dim: int) -> bool:
+    """Whether so many are compared rather than promising less than the target."""
+    return rows * dim <= LAST_RESORT * EXACT_VALUES
+
+
 def choose(now: Situation) -> Plan:
-    """The plan for `now`."""
+    """The plan for `now`.
+
+    By an index under a filter: of the `DEPTH` nearest those that pass, if they are enough.
+    """
     if now.in_memory:
         return MEMORY if now.matching >= MEMORY_ROWS else EXACT
-    if now.index_kind not in HARDEST or now.matching < EXACT_ROWS:
+    if now.index_kind not in INDEXES or now.matching < EXACT_ROWS:
         return EXACT
+    plan, reached = by_index(now)
     if now.filtered:
-        if now.matching <= most_compared(now.dim):
-            return EXACT
-        calibrated = by_index(now)
-        return Plan(calibrated.path, _harder(calibrated, now), None)
-    calibrated = by_index(now)
-    known = now.modality != "apart"
-    missed = not known or (calibrated.recall is not None and calibrated.recall < now.target)
-    bearable = now.rows * now.dim <= LAST_RESORT * EXACT_VALUES
-    return EXACT if missed and bearable else calibrated
+        return plan if reached and now.matching > most_compared(now.dim) else EXACT
+    # Where nobody measured anything there is nothing to hold against the index.
+    missed = not reached and (now.modality == "apart" or "recall" in now.index_params)
+    return EXACT if missed and bearable(now.rows, now.dim) else plan
 
 
-def by_index(now: Situation) -> Plan:
-    """The least effort that was measured to reach the target, or the most that was measured."""
+def by_index(now: Situation) -> tuple[Plan, bool]:
+    """The least effort that was measured to reach the target, else the most; whether it does."""
     path: Path = "ivfflat" if now.index_kind == "ivfflat" else "hnsw"
     measured = now.index_params.get("recall", {}).get(now.modality, [])
-    for effort, at_10, at_50 in measured:
-        if enough(at_10, at_50, now.target):
-            return Plan(path, effort, at_10)
+    deep = now.filtered or now.k > SHALLOW
+    for step in measured:
+        if reaches(step, now.target, deep=deep) and now.k <= DEPTH:
+            return Plan(path, int(step[0]), min(step[1], *step[3:]) if deep else step[1]), True
     if measured:
-        return Plan(path, measured[-1][0], measured[-1][1])
-    return Plan(path, int(now.index_params["effort"]), None)
+        return Plan(path, int(measured[-1][0]), None if deep else measured[-1][1]), False
+    return Plan(path, int(now.index_params["effort"]), None), False
 
 
-def enough(at_10: float, at_50: float, target: float) -> bool:
-    """Whether measured recall among ten and among fifty lets the target be promised."""
-    least_10, least_50 = (1 - MARGIN * (1 - wanted) for wanted in (target, target - 0.01))
-    return at_10 >= least_10 - 1e-9 and at_50 >= least_50 - 1e-9
+def reaches(step: Sequence[float], target: float, *, deep: bool) -> bool:
+    """Whether a measured step lets the target be promised, `deep` down too.
 
-
-def _harder(plan: Plan, now: Situation) -> int:
-    help_needed = min(MOST_HELP, now.rows / max(1, now.matching))
-    hardest = now.index_params.get("lists", HARDEST[plan.path])
-    return min(int(hardest), math.ceil(plan.effort * help_needed))
+    A step is [effort, recall among ten, among fifty, from half of DEPTH down to it], each the least
+    to reckon with; the last is absent where those before it were too little.
+    """
+    _, at_10, at_50, *further = step
+    if at_10 < target - 1e-9 or at_50 < target - 0.01 - 1e-9:
+        return False
+    return not deep or (bool(further) and further[0] >= target - 1e-9)

@@ -4,10 +4,9 @@ Distances are cosine, written with the operator `<=>`: no index serves the funct
 unit length, kept as half precision (pgvector's halfvec), and never leave the database in a search.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,8 +17,25 @@ from core.db.copying import copy_vectors as copy_vectors
 from core.db.partitions import partition_name
 from core.errors import BadRequest, VersionNotReady, WrongSpace
 from core.filters import Filters
+from core.hits import EDGE as EDGE
+from core.hits import After as After
+from core.hits import Hit as Hit
+from core.hits import going_on
+from core.hits import score as score
 from core.memory import MemoryEngine
-from core.planner import MEMORY_ROWS, TARGET, Modality, Path, Situation, choose, most_compared
+from core.planner import (
+    DEPTH,
+    LAST_RESORT,
+    MEMORY_ROWS,
+    TARGET,
+    Modality,
+    Path,
+    Situation,
+    bearable,
+    by_index,
+    choose,
+    most_compared,
+)
 from core.query_vectors import QueryVector as QueryVector
 from core.query_vectors import combine as combine
 from core.query_vectors import cosine as cosine
@@ -30,33 +46,6 @@ from core.versions import Version
 
 EVERYTHING = Filters()
 UNFILTERED = Where(EVERYTHING)
-
-
-@dataclass(frozen=True)
-class Hit:
-    """An image and the cosine of its vector with the query's, in [-1, 1]."""
-
-    image_id: UUID
-    score: float
-
-
-EDGE = 1e-5
-"""How far apart two ways of finding the nearest may compute the same cosine."""
-
-
-@dataclass(frozen=True)
-class After:
-    """Where a list goes on: past `score`, without those of `seen` that scored about the same.
-
-    `shown` came before.
-    """
-
-    score: float
-    seen: frozenset[UUID]
-    shown: int
-
-    def __contains__(self, hit: Hit) -> bool:
-        return hit.score <= self.score + EDGE and hit.image_id not in self.seen
 
 
 @dataclass(frozen=True)
@@ -102,6 +91,7 @@ async def nearest(
     held = memory if memory and memory.holds(version) else None
     if held or version.index_kind != "exact":
         now = await _situation(conn, version, where, modality, target, held)
+        now = replace(now, k=k + (after.shown if after else 0))
         plan = choose(now)
         if plan.path == "memory" and held:
             passing = now.matching
@@ -111,33 +101,35 @@ async def nearest(
                 found, passing = await held.search(conn, version, query.values, most, where)
                 return [Hit(*each) for each in found]
 
-            hits = await _going_on(remembered, k, after)
+            hits = await going_on(remembered, k, after)
             return Nearest(hits, "memory", passing, passing, plan.recall)
         if plan.path != "exact":
 
             async def indexed(most: int) -> list[Hit]:
-                return await nearest_by_index(conn, version, query, most, plan.effort, where)
+                if filters:
+                    return await nearest_passing(conn, version, query, most, plan.effort, where)
+                return await nearest_by_index(conn, version, query, most, plan.effort)
 
-            hits = await _going_on(indexed, k, after)
+            hits = await going_on(indexed, k, after)
             if len(hits) == min(k, now.matching):
                 compared = _compared(version, plan.effort, now.rows)
                 return Nearest(hits, plan.path, now.matching, compared, plan.recall)
+        if filters and not await _bearable(conn, version, where, now):
+            plan = by_index(now)[0]
+            hits = await nearest_by_index(conn, version, query, k, plan.effort, where)
+            if after is None and len(hits) == k:
+                compared = _compared(version, plan.effort, now.rows)
+                return Nearest(hits, plan.path, now.matching, compared, None)
     return await nearest_exact(conn, version, query, k, where, after)
 
 
-async def _going_on(
-    find: Callable[[int], Awaitable[list[Hit]]], k: int, after: After | None
-) -> list[Hit]:
-    """`k` hits past `after`, from a way to find the first so many."""
-    if after is None:
-        return await find(k)
-    most = after.shown + k
-    while True:
-        found = await find(most)
-        left = [hit for hit in found if hit in after]
-        if len(left) >= k or len(found) < most:
-            return left[:k]
-        most *= 2
+async def _bearable(conn: AsyncConnection, version: Version, where: Where, now: Situation) -> bool:
+    """Whether all that passes can be compared; counts only where everything could not."""
+    if version.index_kind == "exact" or bearable(now.rows, now.dim):
+        return True
+    most = LAST_RESORT * most_compared(now.dim)
+    counting = text(statements.count(version.id, where.sql, most + 1))
+    return int(await conn.scalar(counting, where.binds) or 0) <= most
 
 
 def check(version: Version, query: QueryVector, k: int) -> None:
@@ -161,11 +153,11 @@ async def nearest_exact(
     binds = {"query": written(query)} | where.binds
     if after:
         binds |= {"floor": 1 - after.score - EDGE, "seen": list(after.seen)}
-    going_on = after is not None
-    statement = text(statements.exact(version.id, k, where.sql, going_on=going_on))
+    further = after is not None
+    statement = text(statements.exact(version.id, k, where.sql, going_on=further))
     rows = (await conn.execute(statement, binds)).all()
     if not rows or len(rows) < min(k, rows[0].candidates):  # too many that cannot be shown
-        everything = statements.exact(version.id, k, where.sql, spare=None, going_on=going_on)
+        everything = statements.exact(version.id, k, where.sql, spare=None, going_on=further)
         statement = text(everything)
         rows = (await conn.execute(statement, binds)).all()
     found = int(rows[0].candidates) if rows else 0
@@ -181,12 +173,32 @@ async def nearest_by_index(
     where: Where = UNFILTERED,
 ) -> list[Hit]:
     """The `k` nearest that the index of `version` finds with `effort` (probes or ef_search)."""
+    slot = await _try(conn, version, effort)
+    statement = text(statements.by_index(version.id, version.dim, k, where.sql, slot))
+    return _hits((await conn.execute(statement, {"query": written(query)} | where.binds)).all())
+
+
+async def nearest_passing(
+    conn: AsyncConnection,
+    version: Version,
+    query: QueryVector,
+    k: int,
+    effort: int,
+    where: Where,
+) -> list[Hit]:
+    """Those of the `DEPTH` nearest of all that pass, `k` at most; no index makes them fewer."""
+    slot = await _try(conn, version, effort)
+    statement = statements.passing(version.id, version.dim, DEPTH, k, where.sql, slot)
+    binds = {"query": written(query)} | where.binds
+    return _hits((await conn.execute(text(statement), binds)).all())
+
+
+async def _try(conn: AsyncConnection, version: Version, effort: int) -> int:
+    """Let the index of `version` try so hard in this transaction; returns its slot."""
     settings = statements.settings(version.index_kind, version.index_params, effort)
     calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
     await conn.execute(text(f"SELECT {calls}"))
-    slot = int(version.index_params.get("slot", 0))
-    statement = text(statements.by_index(version.id, version.dim, k, where.sql, slot))
-    return _hits((await conn.execute(statement, {"query": written(query)} | where.binds)).all())
+    return int(version.index_params.get("slot", 0))
 
 
 async def _situation(
@@ -256,11 +268,6 @@ def _check_space(version: Version, query: QueryVector) -> None:
 def written(query: QueryVector) -> str:
     """A vector as pgvector reads it."""
     return "[" + ",".join(f"{value:.7g}" for value in query.values.tolist()) + "]"
-
-
-def score(distance: float) -> float:
-    """Cosine similarity in [-1, 1] of a cosine distance."""
-    return max(-1.0, min(1.0, 1.0 - distance))
 
 
 def _hits(rows: Sequence[Any]) -> list[Hit]:

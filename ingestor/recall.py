@@ -53,18 +53,18 @@ async def verify(
 
 
 async def measure(
-    engine: AsyncEngine, version: Version, encode: EncodeTexts, target: float = TARGET
+    engine: AsyncEngine, version: Version, encode: EncodeTexts | None, target: float = TARGET
 ) -> Steps:
     """What the index that `version` speaks of finds, for words and for pictures.
 
-    Words are names of what the museum holds, put through `encode`; pictures are its own, each asked
+    Words are names of what the museum holds, put through `encode` if there is one; pictures are its own, each asked
     for the others as though it were new. For each the effort rises until `target` can be promised,
     among the first and as deep as a filter may make it look.
     """
     async with engine.connect() as conn:
         names = await _names(conn)
         asked: dict[str, list[Probe]] = {"image": await _stored(conn, version)}
-    if names:
+    if names and encode:
         found = await asyncio.to_thread(encode, names)
         asked["text"] = [(None, unit(version.id, each)) for each in found]
     async with engine.connect() as conn:

@@ -1,4 +1,5 @@
-"""Command line for embed versions: list, show, default, index, verify, project, retire."""
+"""Command line for embed versions: list, show, default, index, verify, copy, project,
+retire."""
 
 import asyncio
 import json
@@ -20,8 +21,10 @@ from core.encoders.registry import EncoderRegistry
 from core.errors import BioCosmosError
 from core.planner import TARGET
 from core.versions import Version, VersionCoverage
+from ingestor.copy_version import CopyReport, copy_version
 from ingestor.index import Kind, build_index, verify
 from ingestor.project import project
+from ingestor.recall import EncodeTexts
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +36,9 @@ OUT = Console()
 ERR = Console(stderr=True)
 T = TypeVar("T")
 Name = Annotated[str, typer.Argument(help="Name of the embed version")]
+Target = Annotated[
+    float, typer.Option(min=0.5, max=1.0, help="Share of the true ten nearest to find")
+]
 
 
 @app.command("list")
@@ -79,21 +85,50 @@ def default(name: Name) -> None:
 def index(
     name: Name,
     kind: Annotated[Kind, typer.Option(help="auto: exact when small, else ivfflat")] = "auto",
+    lists: Annotated[int | None, typer.Option(min=1, help="Of ivfflat")] = None,
+    m: Annotated[int | None, typer.Option("--m", min=2, max=100, help="Of hnsw")] = None,
+    ef_construction: Annotated[int | None, typer.Option(min=4, max=1000, help="Of hnsw")] = None,
+    target: Target = TARGET,
 ) -> None:
-    """Build the approximate index of a version, or drop it (--kind exact)."""
-    built = run(lambda engine: build_index(engine, name, kind))
-    params = ", ".join(f"{key} {value}" for key, value in built.index_params.items())
-    OUT.print(f"{built.embed_version}: {built.index_kind} {params}".rstrip())
+    """Build and measure a version's index beside the one in use, then switch (exact: drop it)."""
+    given = {"lists": lists, "m": m, "ef_construction": ef_construction}
+    params = {key: value for key, value in given.items() if value is not None}
+    registry = EncoderRegistry(settings.load())
+
+    async def encoder(version: Version) -> EncodeTexts | None:
+        try:
+            return (await registry.get(version)).encode_texts
+        except BioCosmosError as error:
+            ERR.print(f"Words are not measured: {error.detail}", highlight=False)
+            return None
+
+    async def work(engine: AsyncEngine) -> Version:
+        with Progress(console=ERR, transient=True) as bar:
+            task = bar.add_task("building", total=None)
+
+            def progress(phase: str, share: float | None) -> None:
+                bar.update(task, description=phase, total=share and 1, completed=share or 0)
+
+            return await build_index(
+                engine, name, kind,
+                params=params, encoder=encoder, target=target, progress=progress,
+            )  # fmt: skip
+
+    try:
+        built = run(work)
+    finally:
+        registry.close()
+    storage = {k: v for k, v in built.index_params.items() if k not in ("slot", "recall")}
+    params_said = ", ".join(f"{key} {value}" for key, value in storage.items())
+    OUT.print(f"{built.embed_version}: {built.index_kind} {params_said}".rstrip())
     if built.index_kind != "exact":
-        OUT.print(f"Measure what it finds, and set how hard it tries: bin/versions verify {name}")
+        OUT.print(_measured(built))
 
 
 @app.command("verify")
 def verify_index(
     name: Name,
-    target: Annotated[
-        float, typer.Option(min=0.5, max=1.0, help="Share of the true ten nearest to find")
-    ] = TARGET,
+    target: Target = TARGET,
 ) -> None:
     """Measure what the index of a version finds, and have searches try so hard as is needed."""
     here = settings.load()
@@ -114,11 +149,57 @@ def verify_index(
     if measured.index_kind == "exact":
         OUT.print(f"{name}: no index; every search compares with all.")
         return
-    table = Table("queries", "effort", "recall@10", "recall@50")
-    for kind, steps in measured.index_params["recall"].items():
-        for effort, at_10, at_50 in steps:
-            table.add_row(kind, str(effort), f"{at_10:.3f}", f"{at_50:.3f}")
-    OUT.print(table)
+    OUT.print(_measured(measured))
+
+
+def _measured(version: Version) -> Table:
+    table = Table("queries", "effort", "recall@10", "recall@50", "recall@500-1000")
+    for kind, steps in version.index_params["recall"].items():
+        for effort, at_10, at_50, *deep in steps:
+            row = [f"{least:.3f}" for least in (at_10, at_50, *deep)]
+            table.add_row(kind, str(int(effort)), *row)
+    return table
+
+
+@app.command("copy")
+def copy_(
+    name: Name,
+    new_name: Annotated[
+        str, typer.Option("--as", help="Name of the copy (default: the same)")
+    ] = "",
+    to: Annotated[str, typer.Option(help="postgresql:// URL of another database")] = "",
+) -> None:
+    """Copy a version to another name or database, for the images that are known there."""
+    if not (new_name or to):
+        ERR.print("[bold red]error:[/] give --as another name, --to another database, or both")
+        raise typer.Exit(2)
+
+    async def work(engine: AsyncEngine) -> CopyReport:
+        other = create_engine(to) if to else engine
+        with Progress(console=ERR, transient=True) as bar:
+            task = bar.add_task("vectors", total=None)
+
+            def progress(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            try:
+                return await copy_version(engine, name, other, new_name or name, progress)
+            finally:
+                await other.dispose()
+
+    if to:
+        try:
+            migrate(to)
+        except BioCosmosError as error:
+            ERR.print(f"[bold red]error:[/] {error.detail}", highlight=False)
+            raise typer.Exit(1) from None
+    report = run(work)
+    OUT.print(
+        f"{report.embed_version}: copied {report.copied} vectors. There already: {report.there}."
+        f" Of images not known there: {report.unknown}."
+    )
+    if to and report.copied:
+        OUT.print("Where many came, build its index there: bin/versions index")
 
 
 @app.command("project")

@@ -41,7 +41,7 @@ LEFT JOIN LATERAL (
 ) AS r ON true
 """
 _SHOWN = (
-    "i.state = 'ok' AND (r.id IS NOT NULL"
+    "i.state = 'ok' AND i.same_as IS NULL AND (r.id IS NOT NULL"
     " OR NOT EXISTS (SELECT FROM record_image ri WHERE ri.image_id = i.id))"
 )
 

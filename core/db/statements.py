@@ -55,6 +55,23 @@ def by_index(version_id: int, dim: int, k: int, where: str = "true", slot: int =
     )
 
 
+def passing(version_id: int, dim: int, depth: int, k: int, where: str, slot: int = 0) -> str:
+    """Ask the index for the `depth` nearest of all; of these the first `k` that pass and are shown.
+
+    The condition is no part of the scan, so that no filter can turn PostgreSQL away from the index.
+    """
+    vector_type = f"halfvec({int(dim)})"
+    return (
+        "WITH hit AS MATERIALIZED ("
+        f" SELECT image_id, {indexed(dim, slot)} <=> CAST(:query AS {vector_type}) AS distance,"
+        f" ({where}) IS TRUE AS passes FROM {partition_name(version_id)} e"
+        f" ORDER BY distance LIMIT {int(depth)})"
+        " SELECT hit.image_id, hit.distance FROM hit JOIN image i ON i.id = hit.image_id"
+        " WHERE hit.passes AND i.state = 'ok' AND i.same_as IS NULL"
+        f" ORDER BY hit.distance + 0, hit.image_id LIMIT {int(k)}"
+    )
+
+
 def count(version_id: int, where: str, most: int) -> str:
     """Count what passes `where`, up to `most`."""
     return (
