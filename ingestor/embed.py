@@ -25,7 +25,9 @@ from core.vectors import copy_vectors
 from core.versions import Version
 from ingestor import claims
 from ingestor.decode import Decoder
-from ingestor.index import Kind, build_index, verify
+from ingestor.index import Encoder as IndexEncoder
+from ingestor.index import Kind, build_index
+from ingestor.recall import EncodeTexts
 
 Progress = Callable[[int, int], None]
 """Told (images dealt with, images to deal with) after every batch."""
@@ -247,9 +249,15 @@ async def _complete(
         grown = report.embedded > report.skipped  # an index over less than half is a poor one
         if version.index_kind == "exact" or grown:
             kind: Kind = "hnsw" if version.index_kind == "hnsw" else "auto"
-            await build_index(engine, name, kind)
-            await verify(engine, name, encoder.encode_texts)
+            await build_index(engine, name, kind, encoder=_given(encoder))
         async with engine.begin() as other:
             await other.execute(text(f"ANALYZE {partition_name(version.id)}"))
             if version.state == "building":
                 await versions.set_state(other, name, "ready")
+
+
+def _given(encoder: Encoder) -> IndexEncoder:
+    async def encode(_: Version) -> EncodeTexts:
+        return encoder.encode_texts
+
+    return encode

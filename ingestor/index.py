@@ -26,8 +26,9 @@ from ingestor.recall import verify as verify
 Kind = Literal["auto", "exact", "ivfflat", "hnsw"]
 Progress = Callable[[str, float | None], None]
 """Told what is being done, and the share of that which is done where it is known."""
-Encoder = Callable[[Version], Awaitable[EncodeTexts]]
-"""Gives what encodes texts for a version; asked only when something is to be measured."""
+Encoder = Callable[[Version], Awaitable[EncodeTexts | None]]
+"""Gives what encodes texts for a version, if it can be had; asked only when something is to be
+measured."""
 
 HNSW = {"m": 16, "ef_construction": 200}
 HNSW_EF_SEARCH = 400

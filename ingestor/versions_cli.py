@@ -1,5 +1,4 @@
-"""Command line for embed versions: list, show, default, index, verify, copy, project,
-retire."""
+"""Command line for embed versions: list, show, default, index, verify, copy, project, retire."""
 
 import asyncio
 import json
