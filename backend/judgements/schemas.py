@@ -57,7 +57,8 @@ class Wins(Shown):
     """Of a two-sided sign test; null where neither won."""
     share_a: float | None
     """Share of the decided that a won."""
-    interval: tuple[float, float] | None
+    low: float | None
+    high: float | None
     """95 % interval of that share (Wilson)."""
 
 

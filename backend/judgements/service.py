@@ -84,11 +84,13 @@ def _by_query(tried: Tried) -> Wins:
 
 def _wins(counts: Counter[str | None]) -> Wins:
     a, b = counts["a"], counts["b"]
+    low, high = rankings.share_interval(a, b) or (None, None)
     return Wins(
         a=a,
         b=b,
         ties=counts[None],
         p_value=rankings.sign_test(a, b),
         share_a=a / (a + b) if a + b else None,
-        interval=rankings.share_interval(a, b),
+        low=low,
+        high=high,
     )

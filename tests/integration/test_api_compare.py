@@ -129,8 +129,7 @@ async def test_the_tally_counts_who_ranked_the_good_higher(client):
     assert (pair["results"]["a"], pair["results"]["b"], pair["results"]["ties"]) == (2, 2, 1)
     assert pair["results"]["p_value"] == 1
     assert (pair["queries"]["a"], pair["queries"]["b"]) == (1, 1)
-    low, high = pair["results"]["interval"]
-    assert low < 0.5 < high
+    assert pair["results"]["low"] < 0.5 < pair["results"]["high"]
     key = (await compared(client, q="legs"))["query_key"]
     one = (await client.get(f"{JUDGEMENTS}/tally", params=BOTH | {"query_key": key})).json()
     assert one["pairs"][0]["judged"] == 1

@@ -268,6 +268,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Browse
+         * @description Images that pass the filters, a page at a time, where there is nothing to rank them by.
+         */
+        get: operations["browse"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/taxa/tree": {
         parameters: {
             query?: never;
@@ -1094,6 +1114,39 @@ export interface components {
             season: number;
             /** Kilometres */
             kilometres: number;
+        };
+        /**
+         * BrowseResponse
+         * @description A page of images, in the order of their ids: mixed, and always the same.
+         */
+        BrowseResponse: {
+            embed_version: components["schemas"]["VersionRef"];
+            /**
+             * Total
+             * @description Images that pass all filters.
+             */
+            total: number;
+            /** Hits */
+            hits: components["schemas"]["Browsed"][];
+            /**
+             * Next Cursor
+             * @description Gives the next page; null: there is none.
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * Browsed
+         * @description One image that passes.
+         */
+        Browsed: {
+            image: components["schemas"]["Image"];
+            /** @description The first record, by id, that the image shows. */
+            record: components["schemas"]["RecordSummary"] | null;
+            /**
+             * Also In
+             * @description Further records that the image shows.
+             */
+            also_in: string[];
         };
         /**
          * Candidate
@@ -3977,14 +4030,13 @@ export interface components {
              * @description Share of the decided that a won.
              */
             share_a: number | null;
+            /** Low */
+            low: number | null;
             /**
-             * Interval
+             * High
              * @description 95 % interval of that share (Wilson).
              */
-            interval: [
-                number,
-                number
-            ] | null;
+            high: number | null;
         };
         /**
          * YearCount
@@ -5607,6 +5659,86 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Map"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    browse: {
+        parameters: {
+            query?: {
+                /** @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`. */
+                taxon?: string[];
+                /** @description Id of a dataset. */
+                dataset?: string[];
+                /** @description Institution code. */
+                institution?: string[];
+                /** @description Collection code. */
+                collection?: string[];
+                /** @description ISO code or name of a country. */
+                country?: string[];
+                /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
+                bbox?: string[];
+                /**
+                 * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+                 *     excludes.
+                 */
+                polygon?: string[];
+                /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
+                date?: string[];
+                /** @description Another name of `date`. */
+                year?: string[];
+                /** @description Months 1 to 12, several as `6,7`. */
+                month?: string[];
+                /** @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, … */
+                basis?: string[];
+                /** @description `holotype`, `paratype`, … */
+                type_status?: string[];
+                sex?: string[];
+                life_stage?: string[];
+                /** @description What the image shows: `dorsal`, `ventral`, `label`, … */
+                view?: string[];
+                /** @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, … */
+                licence?: string[];
+                /** @description Contained in name, locality or collector; every one of several must be. */
+                text?: string[];
+                /** @description Catalogue numbers. */
+                catalog?: string[];
+                /** @description Ids of records. */
+                record?: string[];
+                /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
+                missing?: string[];
+                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                atlas?: string[];
+                /** @description `true`: only with coordinates; `false`: only without. */
+                coordinates?: string | null;
+                /** @description Absent: the default version. */
+                embed_version?: string | null;
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowseResponse"];
                 };
             };
             /** @description What went wrong */
