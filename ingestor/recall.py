@@ -58,7 +58,8 @@ async def measure(
     """What the index that `version` speaks of finds, for words and for pictures.
 
     Words are names of what the museum holds, put through `encode` if there is one; pictures are
-    its own, each asked for the others as though it were new. For each the effort rises until `target` can be promised,
+    its own, each asked for the others as though it were new. For each the effort rises until
+    `target` can be promised,
     among the first and as deep as a filter may make it look.
     """
     async with engine.connect() as conn:
