@@ -119,6 +119,7 @@ class RecordDetail(RecordFields):
     issues: list[Issue]
     images: list[Image]
     citation: str
+    """A line that cites it, with the day of access."""
     source_url: str | None
     shown_as: UUID | None
     """The record that search shows for this specimen, where that is another one."""

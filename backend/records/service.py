@@ -1,6 +1,7 @@
 """From rows to records."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from sqlalchemy import RowMapping
 
@@ -59,7 +60,7 @@ def detail(row: Row | None, image_rows: Sequence[Row], others: Sequence[Row] = (
         ],
         issues=[Issue(name=name, text=ISSUES.get(name, name)) for name in row["record_issues"]],
         images=[pictures.describe(image) for image in image_rows],
-        citation=cited(row),
+        citation=f"{cited(row)} Accessed {datetime.now(UTC):%Y-%m-%d}.",
         source_url=link or pictures.web_link(row["dataset_url"]),
         shown_as=row["record_specimen_id"],
         also_published=[_publication(other) for other in others],

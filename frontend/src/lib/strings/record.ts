@@ -12,6 +12,10 @@ export const record = {
     pictures: "Images of this record",
     picture: (at: number, of: number, view: string | null) =>
       `Image ${at} of ${of}${view ? `, ${view}` : ""}`,
+    zoomable: (what: string) => `${what}. Plus and minus zoom, arrows move`,
+    zoomIn: "Zoom in",
+    zoomOut: "Zoom out",
+    zoomWhole: "Whole picture",
     full: "Full size",
     atSource: "See it at the source",
     withoutCopy: "The licence of this image does not allow us to show a copy.",
@@ -29,6 +33,7 @@ export const record = {
     asWritten: "As written",
     verbatim: (count: number) => `Everything as written at the source (${plural(count, "field")})`,
     taxonomy: "Classification",
+    taxonPage: (name: string) => `All of ${name} here`,
     dataset: "Dataset",
     source: "Record at the source",
     alsoPublished: "Also published by",
