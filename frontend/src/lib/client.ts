@@ -4,6 +4,7 @@ import type { paths } from "./api.d.ts";
 import { countQuery, searchQuery } from "./query";
 import { strings } from "./strings";
 import type {
+  BrowseResult,
   Facet,
   FacetName,
   Facets,
@@ -81,6 +82,16 @@ export function search(
 ): Promise<SearchResult> {
   const query = { ...searchQuery(state), ...(cursor && { cursor }) };
   return answer(client.GET("/api/v1/search", { params: { query }, signal }));
+}
+
+/** Images that pass the filters, where there is nothing to rank them by. */
+export async function browse(
+  state: SearchState,
+  signal?: AbortSignal,
+  cursor?: string,
+): Promise<BrowseResult> {
+  const query = { ...countQuery(state), limit: state.n, ...(cursor && { cursor }) };
+  return answer(client.GET("/api/v1/images", { params: { query }, signal }));
 }
 
 /** The facets of the panel, counted under the filters. */

@@ -1,15 +1,44 @@
 /** Runs the search that the address asks for, one at a time, and remembers the last few answers. */
-import { ApiProblem, search } from "./client";
+import { ApiProblem, browse, search } from "./client";
 import type { Hit, SearchResult } from "./types";
-import { asks, searchKey, type SearchState } from "./url";
+import { asks, searchKey, type SearchState, shows } from "./url";
 
 const KEEP = 8;
 
+/** What is known of a whole answer: of a search its version, path and timing too. */
+export interface Found {
+  total: number;
+  search: SearchResult | null;
+}
+
 /** The first answer and what was fetched after it. */
 interface Answer {
-  first: SearchResult;
+  first: Found;
   hits: readonly Hit[];
   next: string | null;
+}
+
+/** A page of a search; without a question, of all that passes the filters, unranked. */
+async function fetchPage(
+  state: SearchState,
+  shown: number,
+  signal?: AbortSignal,
+  cursor?: string,
+): Promise<Answer> {
+  if (asks(state)) {
+    const page = await search(state, signal, cursor);
+    return { first: { total: page.total, search: page }, hits: page.hits, next: page.next_cursor };
+  }
+  const { total, hits, next_cursor } = await browse(state, signal, cursor);
+  const unranked = hits.map((hit, at) => ({
+    ...hit,
+    rank: shown + at + 1,
+    score: 0,
+    ranks: null,
+    group: null,
+    folded: [],
+  }));
+  return { first: { total, search: null }, hits: unranked, next: next_cursor };
 }
 
 export class SearchRun {
@@ -24,8 +53,8 @@ export class SearchRun {
   #key: string | null = null;
   #state: SearchState | null = null;
 
-  /** The first answer: counts, version, timing. */
-  get result(): SearchResult | null {
+  /** What the first page said of the whole. */
+  get result(): Found | null {
     return this.#answer?.first ?? null;
   }
 
@@ -41,7 +70,7 @@ export class SearchRun {
 
   /** Shows the answer to `state`; does nothing when it is already shown or on its way. */
   async ask(state: SearchState): Promise<void> {
-    const key = asks(state) ? searchKey(state) : "";
+    const key = shows(state) ? searchKey(state) : "";
     if (key === this.#key) return;
     this.#running?.abort();
     this.#key = key;
@@ -70,9 +99,10 @@ export class SearchRun {
     this.loadingMore = true;
     this.moreProblem = null;
     try {
-      const page = await search(state, this.#running?.signal, answer.next);
+      const shown = answer.hits.length;
+      const page = await fetchPage(state, shown, this.#running?.signal, answer.next);
       const hits = [...answer.hits, ...page.hits];
-      this.#remember(key, { first: answer.first, hits, next: page.next_cursor });
+      this.#remember(key, { first: answer.first, hits, next: page.next });
       return page.hits.length;
     } catch (error) {
       if (this.#key !== key) return 0;
@@ -89,8 +119,7 @@ export class SearchRun {
     this.#running = running;
     this.loading = true;
     try {
-      const first = await search(state, running.signal);
-      this.#remember(key, { first, hits: first.hits, next: first.next_cursor });
+      this.#remember(key, await fetchPage(state, 0, running.signal));
     } catch (error) {
       if (running.signal.aborted) return;
       if (!(error instanceof ApiProblem)) throw error;

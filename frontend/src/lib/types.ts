@@ -9,6 +9,7 @@ export type Get<P extends keyof paths> = paths[P] extends {
 
 export type SearchResult = Get<"/api/v1/search">;
 export type Hit = SearchResult["hits"][number];
+export type BrowseResult = Get<"/api/v1/images">;
 export type Picture = Hit["image"];
 export type RecordSummary = NonNullable<Hit["record"]>;
 export type RecordDetail = Get<"/api/v1/records/{id}">;

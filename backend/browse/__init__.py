@@ -1,0 +1,1 @@
+"""Looking through what passes filters, without a question to rank it by."""
