@@ -79,7 +79,9 @@ async def cite(services: Services, asked: SetParams, address: str, timing: Timin
             found = exports.these([image_id for image_id, _ in listed])
         counts = await counting.count(conn, found)
     on = datetime.now(UTC).date()
-    text = citing.text(counts, asked=_words(query), version=version.embed_version, link=link, on=on)
+    text = citing.text(
+        counts, asked=citing.question(query), version=version.embed_version, link=link, on=on
+    )
     return Cited(
         **summary(counts).model_dump(),
         embed_version=version_service.ref(version),
@@ -143,13 +145,6 @@ def search_path(query: dict[str, Any], version: str) -> str:
     if not kept.get("fuse"):
         kept["embed_version"] = version
     return f"/?{urlencode(kept, doseq=True)}"
-
-
-def _words(query: dict[str, Any]) -> str:
-    return "; ".join(
-        f"{key.replace('_', ' ')} {', '.join(map(str, v)) if isinstance(v, list) else v}"
-        for key, v in query.items()
-    )
 
 
 async def receipt(services: Services, conn: AsyncConnection, receipt_id: UUID) -> Receipt:

@@ -52,11 +52,11 @@ def levels(positions: Floats, taxa: Mapping[str, Sequence[str | None]]) -> list[
 
 
 def named_ranks(taxa: Mapping[str, Sequence[str | None]]) -> list[str]:
-    """The highest rank that tells images apart (three taxa with 1 % each), and the two below it."""
+    """The highest rank that tells images apart (five taxa with 1 % each), and the two below it."""
     known = [rank for rank in RANKS if any(taxa.get(rank, ()))]
     for at, rank in enumerate(known):
         counts = Counter(name for name in taxa[rank] if name)
-        if sum(count >= 0.01 * counts.total() for count in counts.values()) >= 3:
+        if sum(count >= 0.01 * counts.total() for count in counts.values()) >= 5:
             return known[at : at + len(GRIDS)]
     return known[-len(GRIDS) :]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from core.atlas.neighbours import Floats, Indices, Tell, silent
 
-A, B = 1.5769434603, 0.8950608779
-"""The curve 1 / (1 + a d^2b) for min_dist 0.1 and spread 1."""
+A, B = 0.5830300205, 1.3341669924
+"""The curve 1 / (1 + a d^2b) for min_dist 0.5 and spread 1: clusters are round and full."""
 NEGATIVES = 5
 CLIP = 4.0
 BATCHES = 6

@@ -1,7 +1,7 @@
 """What an export reads: images and records of a set, in the order of their ids, page by page.
 
-The set is called `e` and has image_id, position and score; it is what passes filters in an embed version, or
-the images that a receipt lists.
+The set is called `e` and has image_id, position and score; it is what passes filters in an embed
+version, or the images that a receipt lists.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -1,12 +1,33 @@
 """How to cite a set of images: as text, BibTeX and RIS, with every dataset that contributed."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from core.exports.counting import Counts
 
 ENTRY = "BioCosmos"
+
+
+_AREAS = {"atlas": "an area of the atlas", "polygon": "an area of the map"}
+_IMPLIED = ("embed_version", "fuse", "image_weight", "less_weight", "per_group", "limit")
+LONGEST = 500
+
+
+def question(query: Mapping[str, Any]) -> str:
+    """A query in words, "q eyespots; taxon Nymphalidae; the 200 nearest"; cut where too long."""
+    said = []
+    for key, value in query.items():
+        values = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        if key == "nearest":
+            said.append(f"the {values} nearest")
+        elif key == "images":
+            said.append("by hand")
+        elif key not in _IMPLIED:
+            said.append(_AREAS.get(key) or f"{key.replace('_', ' ')} {values}")
+    words = "; ".join(said)
+    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
 
 
 def title(counts: Counts) -> str:

@@ -92,7 +92,7 @@ async def make(
             )
         on = receipt["at"].date()
         citation = citing.text(
-            counts, asked=described(receipt), version=asked.version.embed_version,
+            counts, asked=citing.question(receipt["query"]), version=asked.version.embed_version,
             link=asked.link, on=on,
         )  # fmt: skip
         path = folder / str(asked.id) / asked.file_name
@@ -110,16 +110,6 @@ async def make(
         "file_bytes": size,
         "file_sha256": sha256,
     }
-
-
-def described(receipt: RowMapping) -> str:
-    """A query in words: "q “eyespots”, taxon Nymphalidae"."""
-    said = []
-    for key, value in receipt["query"].items():
-        values = value if isinstance(value, list) else [value]
-        said.append(f"{key.replace('_', ' ')} {', '.join(map(str, values))}")
-    words = "; ".join(said)
-    return words if len(words) <= 500 else words[:499] + "…"
 
 
 async def _table(

@@ -30,9 +30,9 @@ const FRAGMENT = `#version 300 es
 precision mediump float;
 in vec4 tint; out vec4 colour;
 void main() {
-  vec2 from = gl_PointCoord - 0.5;
-  if (dot(from, from) > 0.25) discard;
-  colour = vec4(tint.rgb * tint.a, tint.a);
+  float edge = 1.0 - smoothstep(0.38, 0.5, length(gl_PointCoord - 0.5));
+  if (edge <= 0.0) discard;
+  colour = vec4(tint.rgb, 1.0) * tint.a * edge;
 }`;
 
 export class Painter {
