@@ -30,7 +30,7 @@ export const frame = {
       ["S", "More like this"],
       ["−", "Less like this"],
       ["X", "Select"],
-      ["C", "Copy the credit line"],
+      ["C", "Cite"],
       ["W", "Why this result"],
       ["F", "Filters"],
       ["G T M A", "Grid, table, map, atlas"],

@@ -53,7 +53,6 @@ export const results = {
     noCopy: "Shown only at its source",
     noPicture: "No readable picture",
     open: "opens the source",
-    credit: "Credit line copied",
     folded: (count: number) => `+${number.format(count)} alike`,
     foldedTip: (count: number) => `${plural(count, "near-duplicate")} of this image not shown`,
     tabs: {
