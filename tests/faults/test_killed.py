@@ -21,18 +21,21 @@ from tests.faults.museum import link, start
 
 BRISK = Manners(base=0.01, probe_first=0.2, probe_longest=0.4)
 RATE = 30.0
+SLOW = 5.0
+"""Requests a second that leave workers something to do for as long as they are killed."""
+COPIES = 6
 SEED = 11
 
 
-def links(server, names):
-    """Links to every picture, four times over, and what the server does to some of them."""
+def links(server, names, copies=4):
+    """Links to every picture, `copies` times, and what the server does to some of them."""
     a, b, c, d, e = names[:5]
     server.misbehave(f"/images/{a}", "404")
     server.misbehave(f"/images/{b}", "html")
     server.misbehave(f"/images/{c}", "loop")
     server.misbehave(f"/images/{d}", "500", times=3, retry_after=None)
     server.misbehave(f"/images/{e}", "truncate", times=2)
-    return [f"{server.url}/images/{name}?n={n}" for name in names for n in range(4)]
+    return [f"{server.url}/images/{name}?n={n}" for name in names for n in range(copies)]
 
 
 async def outcome(engine, base):
@@ -46,8 +49,8 @@ async def outcome(engine, base):
     return sorted((url.removeprefix(base), *rest) for url, *rest in rows)
 
 
-async def undisturbed(engine, settings, server, names):
-    await link(engine, links(server, names))
+async def undisturbed(engine, settings, server, names, copies=4):
+    await link(engine, links(server, names, copies))
     await fetch_images(engine, settings, rate=500.0, manners=BRISK)
     return await outcome(engine, server.url)
 
@@ -58,22 +61,23 @@ async def unfinished(engine):
         return (await connection.execute(text(query))).scalar_one()
 
 
-async def kill_now_and_then(engine, settings, times):
-    """Keep two workers running and kill one of them at random moments."""
+async def kill_now_and_then(engine, server, begin, times):
+    """Keep two workers running; `times` times let one ask the server something, then kill one."""
     chance = random.Random(SEED)
-    running = [start(settings, RATE, BRISK) for _ in range(2)]
-    killed = 0
-    while killed < times and await unfinished(engine):
-        time.sleep(chance.uniform(0.1, 1.5))
+    running = [begin() for _ in range(2)]
+    for _ in range(times):
+        asked = len(server.visits)
+        while len(server.visits) == asked and await unfinished(engine):
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0.0, 0.4))
         victim = running.pop(chance.randrange(2))
         victim.kill()
         victim.communicate()
-        killed += victim.returncode == -signal.SIGKILL
-        running.append(start(settings, RATE, BRISK))
+        assert victim.returncode == -signal.SIGKILL, "it had nothing left to do"
+        running.append(begin())
     for process in running:
         process.kill()
         process.communicate()
-    return killed
 
 
 @pytest.mark.slow
@@ -83,13 +87,14 @@ async def test_killed_workers_change_nothing(
     with make_database() as url:
         other = create_engine(url)
         calm = Settings(home=tmp_path / "calm", database_url=url)
-        expected = await undisturbed(other, calm, serve(1), names)
+        expected = await undisturbed(other, calm, serve(1), names, COPIES)
         await other.dispose()
     assert {row[1] for row in expected} == {"ok", "gone", "invalid"}
     server = serve(2)
-    await link(engine, links(server, names))
-    assert await kill_now_and_then(engine, settings, 12) >= 5
-    await fetch_images(engine, settings, rate=RATE, manners=BRISK)
+    await link(engine, links(server, names, COPIES))
+    await kill_now_and_then(engine, server, lambda: start(settings, SLOW, BRISK), 20)
+    assert await unfinished(engine) > 0  # else the last of them would have found nothing to do
+    await fetch_images(engine, settings, rate=500.0, manners=BRISK)
     found = await outcome(engine, server.url)
     assert found == expected
     store = Store(settings.home)
