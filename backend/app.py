@@ -16,6 +16,7 @@ from backend.atlas import routes as atlas
 from backend.browse import routes as browse
 from backend.compare import routes as compare
 from backend.deps import Services
+from backend.embed import routes as embed
 from backend.exports import routes as exports
 from backend.exports.exporter import Exporter
 from backend.facets import routes as facets
@@ -65,8 +66,8 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install(app)
     for feature in (
-        search, compare, judgements, querysets, identify, facets, browse, taxa, suggest, atlas,
-        exports, records, images, uploads, version_routes, summary, jobs, status, health,
+        search, embed, compare, judgements, querysets, identify, facets, browse, taxa, suggest,
+        atlas, exports, records, images, uploads, version_routes, summary, jobs, status, health,
     ):  # fmt: skip
         app.include_router(feature.router)
     app.router.default = WebPage()

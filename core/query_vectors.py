@@ -92,6 +92,16 @@ async def record_vector(conn: AsyncConnection, version: Version, record_id: UUID
     return unit(version.id, np.mean(found, axis=0))
 
 
+async def mean_vector(conn: AsyncConnection, version: Version) -> QueryVector:
+    """The direction of the pictures of `version` on average, by up to 500 of them."""
+    _check_kept(version)
+    query = f"SELECT vector::real[] FROM {partition_name(version.id)} ORDER BY image_id LIMIT 500"
+    found = (await conn.scalars(text(query))).all()
+    if not found:
+        raise NotFound(f"Embed version {version.embed_version!r} has no vectors")
+    return unit(version.id, np.mean(found, axis=0))
+
+
 def _check_kept(version: Version) -> None:
     if version.state == "retired":
         raise VersionNotReady(f"Embed version {version.embed_version!r} is retired")

@@ -39,6 +39,7 @@ from core.planner import (
 from core.query_vectors import QueryVector as QueryVector
 from core.query_vectors import combine as combine
 from core.query_vectors import cosine as cosine
+from core.query_vectors import mean_vector as mean_vector
 from core.query_vectors import record_vector as record_vector
 from core.query_vectors import stored_vector as stored_vector
 from core.query_vectors import unit as unit

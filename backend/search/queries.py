@@ -22,6 +22,16 @@ class Found:
     records: list[RowMapping] = field(default_factory=list)
 
 
+async def record_row(conn: AsyncConnection, record_id: UUID) -> RowMapping | None:
+    """What is said of a record in short, or None."""
+    query = (
+        select(*SUMMARY_COLUMNS)
+        .join(dataset, dataset.c.id == record.c.dataset_id)
+        .where(record.c.id == record_id, record.c.withdrawn_at.is_(None))
+    )
+    return (await conn.execute(query)).mappings().one_or_none()
+
+
 async def found(conn: AsyncConnection, image_ids: Sequence[UUID]) -> dict[UUID, Found]:
     """Images by id with their records; without images whose records were all withdrawn."""
     query = (

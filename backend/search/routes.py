@@ -10,13 +10,15 @@ from starlette.datastructures import UploadFile as FormFile
 
 from backend.deps import Served, Timed
 from backend.filters import MULTIPLE as FILTERS
-from backend.search import seed, service
+from backend.search import seed, service, why
 from backend.search.schemas import (
     SearchForm,
     SearchParams,
     SearchRequest,
     SearchResponse,
     SeedResponse,
+    Why,
+    WhyParams,
 )
 from core.errors import BadRequest
 
@@ -47,6 +49,12 @@ async def search(
     """
     asked = SearchRequest(**params.model_dump())
     return service.response(asked, await service.search(services, asked, None, timing), timing)
+
+
+@router.get("/api/v1/search/why")
+async def search_why(params: Annotated[WhyParams, Query()], services: Served, timing: Timed) -> Why:
+    """What speaks for one image of an answer: parts of the query, words, what records share."""
+    return await why.why(services, params, timing)
 
 
 @router.post("/api/v1/search", openapi_extra=_BODIES)

@@ -1,6 +1,6 @@
 """What a search asks and answers."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BeforeValidator, ConfigDict, Field
@@ -190,6 +190,56 @@ class SearchResponse(Shown):
     expected_recall: float | None
     """Share of the true ten nearest to expect; 1: none is missed; null: nobody measured it."""
     timing_ms: Milliseconds
+
+
+class WhyParams(SearchParams):
+    """A search, and one of the images it finds."""
+
+    image_id: UUID
+    """The image to explain."""
+
+
+class NearWord(Shown):
+    """A word that a picture is like."""
+
+    word: str
+    score: float
+    """Cosine similarity of word and picture."""
+    above: float
+    """By how much that is more than with the museum's pictures on average."""
+
+
+class PartScore(Shown):
+    """How much one part of the query is like the image."""
+
+    kind: Literal["words", "picture", "less"]
+    label: str
+    """The words, the id of an image or of an upload, or what else it was."""
+    score: float
+    """Cosine similarity in [-1, 1]."""
+
+
+class SharedValue(Shown):
+    """A value that two records share, or that the words name."""
+
+    name: str
+    value: str
+
+
+class Why(Shown):
+    """What speaks for an image as an answer."""
+
+    image_id: UUID
+    embed_version: VersionRef
+    score: float
+    """Cosine similarity of the whole query and the image."""
+    parts: list[PartScore]
+    words: list[NearWord]
+    """Best first. What the model sees in the picture, whatever was asked."""
+    shared: list[SharedValue]
+    """What its record has in common with that of the picture or record asked for."""
+    named: list[SharedValue]
+    """What its record says that the words of the query say too."""
 
 
 class SeedRecord(Shown):

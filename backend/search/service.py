@@ -1,17 +1,13 @@
 """A query in one or several embed versions: the nearest images, and what they show."""
 
-import asyncio
 from dataclasses import dataclass, replace
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend import filters, paging
 from backend.deps import Services
 from backend.images import service as pictures
 from backend.paging import Cursor
 from backend.records import service as records
-from backend.search import gather, parts, queries
-from backend.search.parts import Asked
+from backend.search import asking, gather, parts, queries
 from backend.search.picking import Pick
 from backend.search.rankings import Rankings
 from backend.search.schemas import (
@@ -25,10 +21,10 @@ from backend.search.schemas import (
 )
 from backend.timing import Timing
 from backend.versions import service as version_service
-from core import vectors, versions
+from core import vectors
 from core.darwincore import countries
 from core.db.groups import GroupBy
-from core.errors import BadRequest, VersionNotReady
+from core.errors import BadRequest
 from core.filters import Filters
 from core.versions import Version
 
@@ -69,7 +65,8 @@ async def search(
     conditions = filters.decode(asked)
     _check(asked, conditions)
     cursor = paging.read(asked.cursor, _question(asked, file))
-    each = await encode(services, asked, file, timing, cursor.version)
+    made = await asking.made(services, asked, file, timing, cursor.version)
+    each = [one.asked(asked) for one in made]
     if len(each) == 1:
         cursor = replace(cursor, version=each[0].version.id)
     async with services.reading() as conn:
@@ -102,63 +99,6 @@ def _check(asked: SearchRequest, conditions: Filters) -> None:
 def _question(asked: SearchRequest, file: bytes | None) -> bytes:
     said = asked.model_dump(mode="json", exclude={"cursor", "limit"}, exclude_defaults=True)
     return paging.question(said, file or b"")
-
-
-async def encode(
-    services: Services,
-    asked: SearchRequest,
-    file: bytes | None,
-    timing: Timing,
-    version_id: int = 0,
-) -> list[Asked]:
-    """What is asked of each version, of the default (or `version_id`) where none is named."""
-    async with services.reading() as conn:
-        chosen = [await _ready(conn, name, version_id) for name in _names(asked)]
-        known = [await parts.stored(conn, version, asked) for version in chosen]
-        files = await parts.files(conn, asked, file)
-    # No connection is held while the models work.
-    more = await parts.decoded(services, files.more, timing)
-    less = await parts.decoded(services, files.less, timing)
-    made = known
-    if asked.q or asked.less or more or less:
-        with timing.stage("encode"):
-            made = await asyncio.gather(
-                *(
-                    parts.encoded(services, version, asked, each, more, less)
-                    for version, each in zip(chosen, known, strict=True)
-                )
-            )
-    return [
-        Asked(version, each.query(asked), parts.modality(asked, each))
-        for version, each in zip(chosen, made, strict=True)
-    ]
-
-
-def _names(asked: SearchRequest) -> list[str | None]:
-    names: list[str | None] = [asked.embed_version]
-    return list(asked.fuse) or names
-
-
-async def _ready(conn: AsyncConnection, name: str | None, version_id: int) -> Version:
-    """The version called `name`, else that of the page before, else the default."""
-    if name is None and version_id:
-        for version in await versions.ready(conn):
-            if version.id == version_id:
-                return version
-        raise BadRequest("The embed version of that cursor is gone; begin again without it")
-    version = await versions.get(conn, name)
-    if version.state != "ready":
-        raise VersionNotReady(_why_not(version))
-    return version
-
-
-def _why_not(version: Version) -> str:
-    if version.state == "retired":
-        return f"Embed version {version.embed_version!r} is retired; choose another"
-    return (
-        f"Embed version {version.embed_version!r} is still being built;"
-        " it can be searched when bin/ingest_embed has finished"
-    )
 
 
 def response(asked: SearchRequest, outcome: Outcome, timing: Timing) -> SearchResponse:

@@ -173,3 +173,91 @@ async def test_a_vector_of_one_version_takes_no_part_in_another(client, museum):
         fused = await client.post(SEARCH, json=own | more | {"fuse": ["tiny", "other"]})
         problem(fused, 409, "wrong-space")
         assert (await client.post(SEARCH, json=own | more)).status_code == 200
+
+
+async def test_vectors_to_compute_with(client, museum):
+    asked = {"texts": ["blue wings", "red wings"], "embed_version": "other"}
+    answer = await client.post("/api/v1/embed", json=asked)
+    body = answer.json()
+    assert body["embed_version"]["embed_version"] == "other"
+    assert np.linalg.norm(body["vectors"], axis=1) == pytest.approx([1, 1], abs=1e-3)
+    by_vector = {"vector": body["vectors"][0], "vector_version": "other", "limit": 100}
+    found = await client.post(SEARCH, json=by_vector | {"embed_version": "other"})
+    by_words = await scores(client, q="blue wings", embed_version="other")
+    assert {
+        uuid.UUID(hit["image"]["id"]): hit["score"] for hit in found.json()["hits"]
+    } == pytest.approx(by_words, abs=1e-4)
+    files = {"image": ("mine.jpg", museum.pictures[named("image 2")])}
+    upload = (await client.post("/api/v1/uploads", files=files)).json()["id"]
+    (vector,) = (await client.post("/api/v1/embed", json={"image": upload})).json()["vectors"]
+    assert vector @ (await stored(museum))[named("image 2")] >= 0.99
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "slug"),
+    [
+        ({}, 400, "bad-request"),
+        ({"texts": ["a"], "image": "0" * 64}, 400, "bad-request"),
+        ({"texts": [" "]}, 400, "bad-request"),
+        ({"texts": ["a"] * 65}, 400, "bad-request"),
+        ({"texts": ["a"], "colour": "red"}, 400, "bad-request"),
+        ({"image": "0" * 64}, 404, "not-found"),
+        ({"texts": ["a"], "embed_version": "unfinished"}, 409, "version-not-ready"),
+    ],
+)
+async def test_what_has_no_vector_is_said(client, asked, status, slug):
+    problem(await client.post("/api/v1/embed", json=asked), status, slug)
+
+
+async def test_why_an_image_was_found(client, museum):
+    kept = await stored(museum)
+    asked = {
+        "q": "Papilio alba from Costa Rica", "like": str(named("image 3")), "less": ["red"],
+        "less_like": str(named("image 1")), "image_id": str(named("image 6")), "fold": "true",
+    }  # fmt: skip
+    body = (await client.get(f"{SEARCH}/why", params=asked)).json()
+    assert [(part["kind"], part["label"]) for part in body["parts"]] == [
+        ("words", asked["q"]),
+        ("picture", asked["like"]),
+        ("less", asked["less_like"]),
+        ("less", "red"),
+    ]
+    picture, against = (kept[named(f"image {n}")] for n in (3, 1))
+    assert body["parts"][1]["score"] == pytest.approx(picture @ kept[named("image 6")], abs=2e-3)
+    assert body["parts"][2]["score"] == pytest.approx(against @ kept[named("image 6")], abs=2e-3)
+    plain = {key: asked[key] for key in ("q", "like", "less", "less_like")}
+    assert body["score"] == pytest.approx(
+        (await scores(client, **plain))[named("image 6")], abs=2e-3
+    )
+    assert 0 < len(body["words"]) <= 8
+    above = [word["above"] for word in body["words"]]
+    assert above == sorted(above, reverse=True)
+    assert above[-1] > 0
+    shared = {each["name"]: each["value"] for each in body["shared"]}
+    assert shared["species"] == "Papilio alba"
+    assert shared["institution_code"] == "BCM"
+    said = {each["name"]: each["value"] for each in body["named"]}
+    assert said == {"species": "Papilio alba", "genus": "Papilio", "country": "Costa Rica"}
+
+
+async def test_why_nothing_is_shared(client):
+    asked = {"like_record": str(named("record 1")), "image_id": str(named("image 0"))}
+    body = (await client.get(f"{SEARCH}/why", params=asked)).json()
+    assert "species" not in {each["name"] for each in body["shared"]}
+    assert body["named"] == []
+    alone = asked | {"image_id": str(named("image 10"))}
+    assert (await client.get(f"{SEARCH}/why", params=alone)).json()["shared"] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "slug"),
+    [
+        ({"q": "a"}, 400, "bad-request"),
+        ({"image_id": str(named("image 0"))}, 400, "bad-request"),
+        ({"q": "a", "image_id": str(named("nothing"))}, 404, "not-found"),
+        ({"q": "a", "image_id": str(named("image 9"))}, 404, "not-found"),
+        ({"q": "a", "image_id": str(named("pending"))}, 404, "not-found"),
+    ],
+)
+async def test_what_cannot_be_explained_is_said(client, asked, status, slug):
+    problem(await client.get(f"{SEARCH}/why", params=asked), status, slug)

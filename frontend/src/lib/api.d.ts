@@ -30,6 +30,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/search/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search Why
+         * @description What speaks for one image of an answer: parts of the query, words, what records share.
+         */
+        get: operations["search_why"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/search": {
         parameters: {
             query?: never;
@@ -44,6 +64,26 @@ export interface paths {
          * @description The predecessor's form: words, a picture, or both, which then count alike.
          */
         post: operations["seed_search"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/embed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Embed
+         * @description Vectors of words or of an uploaded picture, made by a version's own model.
+         */
+        post: operations["embed"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1450,6 +1490,40 @@ export interface components {
             title: string;
         };
         /**
+         * EmbedRequest
+         * @description Texts, or an uploaded picture.
+         */
+        EmbedRequest: {
+            /**
+             * Texts
+             * @description Up to 64.
+             * @default []
+             */
+            texts: string[];
+            /**
+             * Image
+             * @description Id of an uploaded picture.
+             */
+            image?: string | null;
+            /**
+             * Embed Version
+             * @description Absent: the default version.
+             */
+            embed_version?: string | null;
+        };
+        /**
+         * Embedded
+         * @description Vectors of one version; to be compared with no other's.
+         */
+        Embedded: {
+            embed_version: components["schemas"]["VersionRef"];
+            /**
+             * Vectors
+             * @description Of unit length, one for each text in their order, or one for the picture.
+             */
+            vectors: number[][];
+        };
+        /**
          * Event
          * @description Something a job said.
          */
@@ -2569,6 +2643,24 @@ export interface components {
             support: number;
         };
         /**
+         * NearWord
+         * @description A word that a picture is like.
+         */
+        NearWord: {
+            /** Word */
+            word: string;
+            /**
+             * Score
+             * @description Cosine similarity of word and picture.
+             */
+            score: number;
+            /**
+             * Above
+             * @description By how much that is more than with the museum's pictures on average.
+             */
+            above: number;
+        };
+        /**
          * Pair
          * @description Two versions compared.
          */
@@ -2609,6 +2701,27 @@ export interface components {
             results: components["schemas"]["Wins"];
             /** @description Each query for itself, by most of its results. */
             queries: components["schemas"]["Wins"];
+        };
+        /**
+         * PartScore
+         * @description How much one part of the query is like the image.
+         */
+        PartScore: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "words" | "picture" | "less";
+            /**
+             * Label
+             * @description The words, the id of an image or of an upload, or what else it was.
+             */
+            label: string;
+            /**
+             * Score
+             * @description Cosine similarity in [-1, 1].
+             */
+            score: number;
         };
         /**
          * Passing
@@ -3068,7 +3181,10 @@ export interface components {
             issues: components["schemas"]["Issue"][];
             /** Images */
             images: components["schemas"]["Image"][];
-            /** Citation */
+            /**
+             * Citation
+             * @description A line that cites it, with the day of access.
+             */
             citation: string;
             /** Source Url */
             source_url: string | null;
@@ -3546,6 +3662,16 @@ export interface components {
             licence_summary: string[];
         };
         /**
+         * SharedValue
+         * @description A value that two records share, or that the words name.
+         */
+        SharedValue: {
+            /** Name */
+            name: string;
+            /** Value */
+            value: string;
+        };
+        /**
          * Similar
          * @description Similar records in each sense that the record itself allows: none by a date it lacks.
          */
@@ -4008,6 +4134,40 @@ export interface components {
         Versions: {
             /** Versions */
             versions: components["schemas"]["Version"][];
+        };
+        /**
+         * Why
+         * @description What speaks for an image as an answer.
+         */
+        Why: {
+            /**
+             * Image Id
+             * Format: uuid
+             */
+            image_id: string;
+            embed_version: components["schemas"]["VersionRef"];
+            /**
+             * Score
+             * @description Cosine similarity of the whole query and the image.
+             */
+            score: number;
+            /** Parts */
+            parts: components["schemas"]["PartScore"][];
+            /**
+             * Words
+             * @description Best first. What the model sees in the picture, whatever was asked.
+             */
+            words: components["schemas"]["NearWord"][];
+            /**
+             * Shared
+             * @description What its record has in common with that of the picture or record asked for.
+             */
+            shared: components["schemas"]["SharedValue"][];
+            /**
+             * Named
+             * @description What its record says that the words of the query say too.
+             */
+            named: components["schemas"]["SharedValue"][];
         };
         /**
          * Wins
@@ -4920,6 +5080,115 @@ export interface operations {
             };
         };
     };
+    search_why: {
+        parameters: {
+            query: {
+                /** @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`. */
+                taxon?: string[];
+                /** @description Id of a dataset. */
+                dataset?: string[];
+                /** @description Institution code. */
+                institution?: string[];
+                /** @description Collection code. */
+                collection?: string[];
+                /** @description ISO code or name of a country. */
+                country?: string[];
+                /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
+                bbox?: string[];
+                /**
+                 * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+                 *     excludes.
+                 */
+                polygon?: string[];
+                /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
+                date?: string[];
+                /** @description Another name of `date`. */
+                year?: string[];
+                /** @description Months 1 to 12, several as `6,7`. */
+                month?: string[];
+                /** @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, … */
+                basis?: string[];
+                /** @description `holotype`, `paratype`, … */
+                type_status?: string[];
+                sex?: string[];
+                life_stage?: string[];
+                /** @description What the image shows: `dorsal`, `ventral`, `label`, … */
+                view?: string[];
+                /** @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, … */
+                licence?: string[];
+                /** @description Contained in name, locality or collector; every one of several must be. */
+                text?: string[];
+                /** @description Catalogue numbers. */
+                catalog?: string[];
+                /** @description Ids of records. */
+                record?: string[];
+                /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
+                missing?: string[];
+                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                atlas?: string[];
+                /** @description `true`: only with coordinates; `false`: only without. */
+                coordinates?: string | null;
+                /** @description Words describing what to look for. */
+                q?: string | null;
+                /** @description Id of an uploaded picture. */
+                image?: string | null;
+                /** @description Id of an image of the museum. */
+                like?: string | null;
+                /** @description Id of a record: its pictures count as one, by their mean. */
+                like_record?: string | null;
+                /** @description Share of the picture when words are given too; 0 is words only, 1 the picture only. */
+                image_weight?: number;
+                /** @description Words to move away from. */
+                less?: string[];
+                /** @description Pictures to move away from: ids of images of the museum, or of uploaded ones. */
+                less_like?: string[];
+                /** @description How much what is to be less counts against what is looked for. */
+                less_weight?: number;
+                /** @description Absent: the default version. */
+                embed_version?: string | null;
+                /** @description Two to four embed versions that answer together, by the ranks they give. */
+                fuse?: string[];
+                /** @description Hits, or groups, on a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Only the best of each record, species, …: of the first record an image shows. */
+                group_by?: ("record" | "species" | "genus" | "family" | "order" | "institution" | "collection" | "country" | "decade") | null;
+                /** @description Images of each group. */
+                per_group?: number;
+                /** @description Near-duplicates stand under the best of them. */
+                fold?: boolean;
+                /** @description Nothing that scores less. */
+                min_score?: number | null;
+                /** @description The image to explain. */
+                image_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Why"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     seed_search: {
         parameters: {
             query?: {
@@ -4943,6 +5212,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SeedResponse"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    embed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmbedRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Embedded"];
                 };
             };
             /** @description What went wrong */

@@ -1,0 +1,1 @@
+"""Vectors of words and pictures, for those who compute with them."""
