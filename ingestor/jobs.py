@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.db import tables
 from core.errors import Conflict
+from core.jobs import running
 from ingestor.sources.base import Cursor, Source
 
 
@@ -64,7 +65,7 @@ async def start(
             await connection.execute(
                 update(job)
                 .where(job.c.id == last.id)
-                .values(state="running", error=None, finished_at=None)
+                .values(state="running", error=None, finished_at=None, parent_id=_outer())
             )
             return IngestJob(last.id, last.cursor, last.done, Counter(last.counts))
         if last.state == "running":
@@ -73,8 +74,14 @@ async def start(
             )
     new = uuid4()
     values = {"id": new, "kind": "ingest", "label": source.label, "args": args, "total": total}
-    await connection.execute(insert(job).values(values))
+    await connection.execute(insert(job).values(values | {"parent_id": _outer()}))
     return IngestJob(new)
+
+
+def _outer() -> UUID | None:
+    """The job that the reading is a part of, where a worker or a command does it."""
+    outer = running.current()
+    return outer.id if outer else None
 
 
 async def advance(connection: AsyncConnection, run: IngestJob) -> None:

@@ -85,12 +85,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(home: Path, seconds: float = 60) -> Iterator[str]:
-    """`bin/serve` over `home`: yields its address, stops it as Ctrl-C does."""
+def serving(home: Path, seconds: float = 60, **more: str) -> Iterator[str]:
+    """`bin/serve` over `home`: yields its address, stops it as Ctrl-C does.
+
+    `more`: settings beside the home, by the names of their variables.
+    """
     url = f"http://127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "backend.cli", "serve", "--port", url.rpartition(":")[2]]
     with (home / "serve.log").open("w") as log:
-        process = subprocess.Popen(command, env=environment(home), stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=environment(home) | more, stdout=log, stderr=log)
     try:
         _wait_ready(process, url, seconds, home / "serve.log")
         yield url

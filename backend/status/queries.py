@@ -31,9 +31,10 @@ _HOSTS = text(
     "  AS waiting FROM image WHERE state IN ('pending', 'leased', 'retry') GROUP BY host) AS due"
     " USING (name) ORDER BY waiting DESC, requests DESC, name LIMIT 200"
 )
-_REASONS = text(
-    "SELECT host, state, reason, count(*) AS count, min(fetch_url) AS sample FROM image"
-    " WHERE reason IS NOT NULL AND state <> 'ok' GROUP BY host, state, reason"
+_REASONS = text(  # without what is particular to one image
+    "SELECT host, state, regexp_replace(split_part(reason, ': ', 1), '[0-9][0-9,.]*', '…', 'g')"
+    " AS reason, count(*) AS count, min(fetch_url) AS sample FROM image"
+    " WHERE reason IS NOT NULL AND state <> 'ok' GROUP BY 1, 2, 3"
     f" ORDER BY count DESC, host, state, reason LIMIT {REASONS}"
 )
 _DATASETS = text(
