@@ -31,27 +31,31 @@ PASSES = [  # fault, times, more
 ]
 STAYS = [  # fault, final state, what the reason says
     ("404", "gone", "the host answered 404 Not Found"),
-    ("403", "blocked", "403 Forbidden"),
-    ("denied", "blocked", "a page that says we are blocked"),
     ("html", "invalid", "web page"),
     ("pending", "invalid", "preview pending"),
     ("bomb", "invalid", "larger than"),
     ("loop", "invalid", "circle"),
     ("maze", "invalid", "redirects"),
 ]
+TURNS_AWAY = [  # a host of its own: no answer there is a good one, whichever comes last
+    ("403", "blocked", "403 Forbidden"),
+    ("denied", "blocked", "a page that says we are blocked"),
+]
 
 
 async def test_the_nastiest_mix(engine, settings, serve, names, drawn):
     settings = settings.model_copy(update={"max_image_bytes": 5_000_000})
     server, other = serve(), serve(2, robots="User-agent: *\nDisallow: /images/*?private")
+    refusing = serve(3)
     healthy = names[len(PASSES) :]
     good, bad = {}, {}
     for name, (fault, times, more) in zip(names, PASSES, strict=False):
         server.misbehave(f"/images/{name}", fault, times, **more)
         good[f"{server.url}/images/{name}"] = name
-    for name, (fault, state, reason) in zip(names, STAYS, strict=False):
-        other.misbehave(f"/images/{name}", fault)
-        bad[f"{other.url}/images/{name}"] = state, reason
+    for each, stays in (other, STAYS), (refusing, TURNS_AWAY):
+        for name, (fault, state, reason) in zip(names, stays, strict=False):
+            each.misbehave(f"/images/{name}", fault)
+            bad[f"{each.url}/images/{name}"] = state, reason
     bad[f"{other.url}/images/{healthy[0]}?private"] = "blocked", "robots.txt"
     bad[f"{other.url}/images/none.jpg"] = "gone", "404"
     server.misbehave(f"/images/{healthy[1]}", "elsewhere", to=other.url)
@@ -74,10 +78,16 @@ async def test_the_nastiest_mix(engine, settings, serve, names, drawn):
     assert counts.states["ok"] == len(good)
     assert sum(counts.states.values()) == len(good) + len(bad)
     assert all(row.lease_until is None for row in found.values())
-    for each, unused in (server, 0), (other, 1):  # the turn of what robots.txt forbids
+    # The last trouble of a host whose images all came was followed by that image's success.
+    for each, breaker, unused in (
+        (server, "closed", 0),
+        (other, "closed", 1),  # the turn of what robots.txt forbids
+        (refusing, "open", 0),
+    ):
         state = await host(engine, each)
         assert state.requests == len(each.visits) + unused
-        # Whether the breaker is open depends on which answer happened to come last.
+        assert state.breaker == breaker
+        assert (state.failures == 0) == (breaker == "closed")
         assert state.pace <= 300
 
 
