@@ -20,7 +20,7 @@ from backend.deps import Services
 from backend.search import service as search
 from backend.search.schemas import Hit, SearchParams, SearchRequest
 from backend.timing import Timing
-from core import rankings
+from core import rankings, versions
 from core.errors import BadRequest, ModelError, NotFound, UnknownVersion, VersionNotReady
 
 _NOT_ASKED = {
@@ -68,8 +68,10 @@ async def answer(services: Services, asked: SearchParams, version: str) -> Colum
     """What one version answers, to the depth of comparisons, or why it cannot."""
     values = asked.model_dump(exclude={"version", "limit", "embed_version"})
     request = SearchRequest(**values, embed_version=version, limit=max(asked.limit, DEPTH))
-    timing = Timing()
     try:
+        if asked.q or asked.image or asked.less or asked.less_like:
+            await _loaded(services, version)
+        timing = Timing()
         outcome = await search.search(services, request, None, timing)
     except UnknownVersion:
         raise
@@ -77,6 +79,14 @@ async def answer(services: Services, asked: SearchParams, version: str) -> Colum
         said = error.title if isinstance(error, ModelError) else error.detail
         return Column(version=version, response=None, problem=said)
     return Column(version=version, response=search.response(request, outcome, timing), problem=None)
+
+
+async def _loaded(services: Services, name: str) -> None:
+    """Have the model in memory, so that loading it once is not taken for its speed."""
+    async with services.reading() as conn:
+        version = await versions.get(conn, name)
+    if version.state == "ready":
+        await services.encoders.get(version)
 
 
 def images(column: Column) -> list[UUID]:
