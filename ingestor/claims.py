@@ -11,10 +11,14 @@ from uuid import UUID
 from sqlalchemy import func, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.db import facts
+from core.db.conditions import Where
 from core.db.partitions import partition_name
 from core.db.tables import image
+from core.filters import Filters
 from core.versions import Version
 
+ALL = Where(Filters())
 START = UUID(int=0)
 """Before every image."""
 
@@ -28,29 +32,36 @@ class Claim:
     """Key of the stored file."""
 
 
-async def claim(conn: AsyncConnection, version: Version, after: UUID, most: int) -> list[Claim]:
-    """Lock up to `most` images beyond `after` that have no vector in `version`, in order of id.
+async def claim(
+    conn: AsyncConnection, version: Version, after: UUID, most: int, where: Where = ALL
+) -> list[Claim]:
+    """Lock up to `most` images beyond `after` that pass `where` and have no vector in `version`,
+    in order of id.
 
     Images that another worker holds are passed over. The lock ends with the transaction.
     """
     rows = await conn.execute(
         text(
-            f"SELECT i.id, coalesce(i.sha256, '') AS sha256 FROM image i WHERE {_wanted(version)}"
+            f"SELECT i.id, coalesce(i.sha256, '') AS sha256 FROM image i"
+            f" WHERE {_wanted(version)} AND {_passing(where)}"
             " AND i.id > :after ORDER BY i.id LIMIT :most FOR NO KEY UPDATE OF i SKIP LOCKED"
         ),
-        {"after": after, "most": most},
+        {"after": after, "most": most} | where.binds,
     )
     return [Claim(row.id, row.sha256) for row in rows]
 
 
-async def count(conn: AsyncConnection, version: Version) -> tuple[int, int]:
-    """(images without a vector in `version`, images that could have one)."""
+async def count(conn: AsyncConnection, version: Version, where: Where = ALL) -> tuple[int, int]:
+    """(images without a vector in `version`, images that could have one), of those that pass."""
     row = (
         await conn.execute(
             text(
-                f"SELECT (SELECT count(*) FROM image i WHERE {_wanted(version)}) AS missing,"
-                " (SELECT count(*) FROM image WHERE state = 'ok' AND same_as IS NULL) AS embeddable"
-            )
+                "SELECT (SELECT count(*) FROM image i"
+                f" WHERE {_wanted(version)} AND {_passing(where)}) AS missing,"
+                " (SELECT count(*) FROM image i WHERE i.state = 'ok' AND i.same_as IS NULL"
+                f" AND {_passing(where)}) AS embeddable"
+            ),
+            where.binds,
         )
     ).one()
     return int(row.missing), int(row.embeddable)
@@ -71,3 +82,11 @@ def _wanted(version: Version) -> str:
         "i.state = 'ok' AND i.same_as IS NULL AND NOT EXISTS"
         f" (SELECT FROM {partition_name(version.id)} e WHERE e.image_id = i.id)"
     )
+
+
+def _passing(where: Where) -> str:
+    """What filters need stands beside vectors; here there are none yet, and it is worked out."""
+    if where.sql == ALL.sql:
+        return "true"
+    own = facts.FACTS.replace("FROM image i", "FROM (SELECT i.*) AS i", 1)
+    return f"EXISTS (SELECT FROM ({own}) AS e WHERE {where.sql})"

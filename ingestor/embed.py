@@ -8,7 +8,7 @@ off the list, so a worker may be killed at any moment and any number of them may
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core import versions
+from core import filter_text, versions
+from core.db.conditions import Where
 from core.db.engine import translate_errors
 from core.db.partitions import partition_name
 from core.encoders.base import Encoder
@@ -31,6 +32,8 @@ from ingestor.recall import EncodeTexts
 
 Progress = Callable[[int, int], None]
 """Told (images dealt with, images to deal with) after every batch."""
+Given = Mapping[str, Sequence[str]]
+"""Filters as strings under keys."""
 
 
 def _silent(done: int, total: int) -> None:  # noqa: ARG001
@@ -79,18 +82,23 @@ async def embed(
     preprocess: Mapping[str, Any] | None = None,
     batch_size: int | None = None,
     limit: int | None = None,
+    where: Given | None = None,
     progress: Progress = _silent,
 ) -> EmbedReport:
     """Load the model, make or verify the version, embed what is missing, build the index.
 
-    Raises ModelError, VersionConflict, VersionNotReady, Unavailable; what was committed stays.
+    `where` are filters (`core.filter_text`) that images have to pass. Raises BadRequest,
+    ModelError, VersionConflict, VersionNotReady, Unavailable; what was committed stays.
     """
+    chosen = Where(filter_text.read(where or {}))
     encoder = await load(settings, model, pretrained, preprocess)
     with translate_errors():
         async with engine.begin() as conn:
             version = await versions.ensure(conn, embed_version, encoder.spec)
-            missing, embeddable = await claims.count(conn, version)
-        run = Run(engine, settings, encoder, version, batch_size=batch_size, limit=limit)
+            missing, embeddable = await claims.count(conn, version, chosen)
+        run = Run(
+            engine, settings, encoder, version, batch_size=batch_size, limit=limit, where=chosen
+        )
         run.tell(progress, missing)
         left, seconds = await run.to_the_end()
         report = EmbedReport(
@@ -109,13 +117,15 @@ async def plan(
     pretrained: str = "",
     embed_version: str = "default",
     preprocess: Mapping[str, Any] | None = None,
+    where: Given | None = None,
 ) -> tuple[Version, int, int]:
     """What `embed` would do: the version, images to embed, images in all. Writes nothing."""
+    chosen = Where(filter_text.read(where or {}))
     encoder = await load(settings, model, pretrained, preprocess)
     with translate_errors():
         async with engine.connect() as conn:
             version = await versions.ensure(conn, embed_version, encoder.spec)
-            missing, embeddable = await claims.count(conn, version)
+            missing, embeddable = await claims.count(conn, version, chosen)
             await conn.rollback()
     return version, missing, embeddable
 
@@ -151,6 +161,7 @@ class Run:
         *,
         batch_size: int | None = None,
         limit: int | None = None,
+        where: Where = claims.ALL,
     ) -> None:
         self.embedded = 0
         self.failed = 0
@@ -159,6 +170,7 @@ class Run:
         self._version = version
         self._batch_size = batch_size
         self._limit = limit
+        self._where = where
         self._after = claims.START
         self._claimed = 0
         self._claiming = asyncio.Lock()
@@ -182,7 +194,7 @@ class Run:
                 await self._pass()
                 worked = time.monotonic() - started
                 async with self._engine.connect() as conn:
-                    left, _ = await claims.count(conn, self._version)
+                    left, _ = await claims.count(conn, self._version, self._where)
                 if left == 0 or self._claimed == self._limit:
                     return left, worked
                 await asyncio.sleep(PAUSE)  # other workers hold the rest; one of them may die
@@ -229,7 +241,7 @@ class Run:
                 most = min(most, self._limit - self._claimed)
             if most == 0:
                 return []
-            claimed = await claims.claim(conn, self._version, self._after, most)
+            claimed = await claims.claim(conn, self._version, self._after, most, self._where)
             if claimed:
                 self._after = claimed[-1].image_id
                 self._claimed += len(claimed)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core import logs, settings
+from core import filter_text, logs, settings
 from core.db.embedded import open_database
 from core.db.engine import create_engine
 from core.db.migrate import migrate
@@ -31,6 +31,7 @@ EXAMPLES = """examples:
   ingest_embed --model=ViT-B-32 --pretrained=laion2b_s34b_b79k --embed_version=default
   ingest_embed --model=hf-hub:imageomics/bioclip-2 --embed_version=bioclip-2
   ingest_embed --model=models/specimen-tiny --embed_version=specimen-tiny
+  ingest_embed --model=ViT-B-32 --pretrained=openai --where taxon=Nymphalidae --where country=BR
 """
 
 
@@ -58,6 +59,11 @@ def parser() -> Parser:
     _add(made, "batch-size", type=_positive, help="images a batch (default: as suits the device)")
     _add(made, "device", help="auto, cpu, cuda, cuda:1, mps (default: BIOCOSMOS_DEVICE)")
     _add(made, "limit", type=_positive, help="embed at most so many images")
+    _add(
+        made, "where", action="append", type=_filter, default=[], metavar="KEY=VALUE",
+        help="only images that pass, as in the API: taxon=Nymphalidae country=BR view=-label …;"
+        " may be repeated",
+    )  # fmt: skip
     _add(made, "dry-run", action="store_true", help="load the model and say what would be done")
     _add(made, "enqueue", action="store_true", help="leave it to a worker (bin/worker)")
     own = made.add_argument_group("preprocessing, where the model's config does not tell it")
@@ -113,6 +119,10 @@ async def _work(url: str, chosen: Settings, options: argparse.Namespace) -> None
         "embed_version": options.embed_version,
         "preprocess": {key: value for key, value in preprocess.items() if value is not None},
     }
+    where: dict[str, list[str]] = {}
+    for key, value in options.where:
+        where.setdefault(key, []).append(value)
+    identity["where"] = where
     sizes = {"batch_size": options.batch_size, "limit": options.limit}
     engine = create_engine(url)
     try:
@@ -208,6 +218,17 @@ class _Lines:
         self._last = time.monotonic()
         left = f", {(total - done) / rate:.0f} s left" if rate else ""
         OUT.print(f"{done}/{total} images, {rate:.1f} images/s{left}")
+
+
+def _filter(value: str) -> tuple[str, str]:
+    key, equals, wanted = value.partition("=")
+    try:
+        filter_text.read({key.strip(): [wanted]})
+    except BioCosmosError as error:
+        raise argparse.ArgumentTypeError(error.detail) from error
+    if not (equals and wanted.strip()):
+        raise argparse.ArgumentTypeError(f"{value!r} is not KEY=VALUE, such as country=BR")
+    return key.strip(), wanted
 
 
 def _positive(value: str) -> int:

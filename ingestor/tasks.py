@@ -70,6 +70,7 @@ async def _embed_once(work: Work, asked: jobargs.Embed) -> None:
             preprocess=asked.preprocess,
             batch_size=asked.batch_size,
             limit=asked.limit,
+            where=asked.where,
             progress=progress,
         )
     work.tell.job.counts.update(report.counts)

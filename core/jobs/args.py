@@ -137,6 +137,8 @@ class Embed(Args):
     preprocess: dict[str, Any] = {}
     batch_size: Positive | None = None
     limit: Positive | None = None
+    where: dict[str, list[str]] = {}
+    """Filters that images have to pass, written as in core/filter_text."""
 
     @property
     def label(self) -> str:

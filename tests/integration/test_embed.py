@@ -16,9 +16,9 @@ from PIL import Image
 from sqlalchemy import insert, select, text
 
 from core import images, vectors, versions
-from core.db.tables import dataset, embedding, image
+from core.db.tables import dataset, embedding, image, record, record_image
 from core.encoders import openclip
-from core.errors import VersionConflict
+from core.errors import BadRequest, VersionConflict
 from core.storage import Store
 from ingestor.embed import embed, plan
 from tests import tiny_model
@@ -167,6 +167,32 @@ async def test_a_limit_leaves_the_rest_for_the_next_run(engine, settings, tiny):
         assert (await versions.get(conn, "tiny")).state == "building"
     second = await run(engine, settings, tiny)
     assert (second.embedded, second.skipped, second.missing) == (4, 5, 0)
+
+
+async def test_only_images_that_pass_a_filter(engine, settings, tiny):
+    ids = await add_images(engine, settings, [jpeg(n) for n in range(6)])
+    async with engine.begin() as conn:
+        owner = await conn.scalar(select(image.c.dataset_id))
+        for n, (own, country) in enumerate(
+            zip(ids, ("BR", "BR", "PE", "PE", "BR", None), strict=True)
+        ):
+            row = {"id": own, "dataset_id": owner, "source": "t", "source_record_id": str(n)}
+            row |= {"country_code": country, "family": "Nymphalidae" if n else "Pieridae"}
+            await conn.execute(insert(record).values(**row, verbatim={}, content_hash=""))
+            await conn.execute(insert(record_image).values(record_id=own, image_id=own, position=0))
+    asked = {"model": str(tiny), "embed_version": "part"}
+    where = {"country": ["BR"], "taxon": ["-Pieridae"]}
+    _, missing, embeddable = await plan(engine, settings, **asked, where=where)
+    assert (missing, embeddable) == (2, 2)
+    report = await embed(engine, settings, **asked, where=where)
+    assert (report.embedded, report.missing) == (2, 0)
+    async with engine.connect() as conn:
+        stored = set(await conn.scalars(select(embedding.c.image_id)))
+        assert stored == {ids[1], ids[4]}
+        assert (await versions.get(conn, "part")).state == "ready"
+    assert (await embed(engine, settings, **asked)).embedded == 4
+    with pytest.raises(BadRequest, match="did you mean country"):
+        await embed(engine, settings, **asked, where={"contry": ["BR"]})
 
 
 async def test_a_name_means_one_model(engine, settings, tiny, tmp_path):

@@ -20,6 +20,7 @@ def test_both_spellings_of_every_option(spell):
         "--image-std": "0.1,0.2,0.3",
         "--interpolation": "bilinear",
         "--resize-mode": "squash",
+        "--where": "country=BR",
     }
     argv = [f"{spell(name)}={value}" for name, value in given.items()] + [spell("--dry-run")]
     options = vars(embed_cli.parser().parse_args(argv))
@@ -35,6 +36,8 @@ def test_both_spellings_of_every_option(spell):
         "interpolation": "bilinear",
         "resize_mode": "squash",
         "dry_run": True,
+        "enqueue": False,
+        "where": [("country", "BR")],
     }
 
 
@@ -51,6 +54,9 @@ def test_the_version_is_called_default_unless_named():
         (["--model=M", "--limit=0"], "'0' is not a whole number above 0"),
         (["--model=M", "--image-mean=a"], "neither one number nor three"),
         (["--model=M", "--embed=x"], "unrecognized arguments: --embed=x"),
+        (["--model=M", "--where=contry=BR"], "'contry' is not a filter; did you mean country?"),
+        (["--model=M", "--where=country"], "'country' is not KEY=VALUE, such as country=BR"),
+        (["--model=M", "--where=month=13"], "'13' is not a month"),
     ],
 )
 def test_a_mistake_shows_the_whole_help(argv, says, capsys):
