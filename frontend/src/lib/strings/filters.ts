@@ -74,6 +74,7 @@ export const filters = {
       from: "From year",
       to: "To year",
       apply: "Set the years",
+      set: "Set",
       chart: (from: number, to: number) => `Images by year, ${from} to ${to}`,
       bar: (label: string, count: number) => `${label}: ${plural(count, "image")}`,
       undated: (count: number) => `${plural(count, "image")} without a date`,

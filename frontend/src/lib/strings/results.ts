@@ -4,6 +4,7 @@ import { number, plural } from "./format";
 export const results = {
   results: {
     label: "Results",
+    skip: "Go to the results",
     heading: (shown: number, total: number, filtered = false) => {
       const match = filtered ? " that match your filters" : "";
       return shown < total
