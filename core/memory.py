@@ -1,8 +1,7 @@
 """The memory engine: a version's vectors in this process, compared exactly under any filter.
 
-Half floats in faiss, six times as fast as PostgreSQL. Postgres stays the truth: it decides what
-passes a filter and what can be shown, and is asked about every second whether vectors have come or
-gone. Until then a search may miss a vector of the last seconds.
+Half floats in faiss, six times as fast as PostgreSQL, which stays the truth: it decides what passes
+and what can be shown, and is asked about every second whether vectors have come or gone.
 """
 
 import asyncio
@@ -250,10 +249,9 @@ class MemoryEngine:
                 keys = _keys(_ids(content))
                 return [segment.passing(keys) for segment in held.segments]
 
-            found = await asyncio.to_thread(find)
-            if not where.beside:  # its changes leave no trace in the statistics
-                return found
-            held.passing[key] = found
+            held.passing[key] = found = await asyncio.to_thread(find)
+            if not where.beside:  # changes of what decides leave no trace in the statistics
+                return held.passing.pop(key, found)
             while len(held.passing) > REMEMBERED:
                 held.passing.popitem(last=False)
         held.passing.move_to_end(key)

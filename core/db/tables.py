@@ -173,7 +173,7 @@ record = Table(
     ),
     Index("ix_record_dataset_id", "dataset_id"),
     Index("ix_record_species", "species"),
-    Index("ix_record_catalog_number", "catalog_number"),
+    Index("ix_record_catalog_number", text("lower(catalog_number)")),
     Index(
         "ix_record_occurrence_key",
         "occurrence_key",

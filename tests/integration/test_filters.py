@@ -498,3 +498,14 @@ async def test_few_that_pass_are_found_by_their_index(engine: AsyncEngine) -> No
             query = f"EXPLAIN SELECT count(*) FROM {name} e WHERE {where.sql}"
             plan = "\n".join(await conn.scalars(text(query), where.binds))
             assert f"{name}_{index}" in plan
+        await conn.execute(
+            text(
+                "INSERT INTO record (id, dataset_id, source, source_record_id, catalog_number,"
+                " verbatim, content_hash) SELECT gen_random_uuid(), d.id, 't', n::text, 'No ' || n,"
+                " '{}', '' FROM dataset d, generate_series(1, 4000) AS n"
+            )
+        )
+        await conn.execute(text("ANALYZE record"))
+        where = Where(Filters(catalog=Choice(("NO 7", "no 8"))))
+        query = f"EXPLAIN SELECT count(*) FROM {name} e WHERE {where.sql}"
+        assert "ix_record_catalog_number" in "\n".join(await conn.scalars(text(query), where.binds))
