@@ -24,7 +24,6 @@ from core.filters import Filters, Taxon
 from core.versions import Version
 
 PICTURES = 24
-MOST_COUNTRIES = 20
 MOST_ALIKE = 8
 
 
@@ -53,7 +52,7 @@ async def page(
         records=int(line["records"]) if line else 0,
         gallery=_gallery(await queries.gallery(conn, rank, found.name, 4 * PICTURES)),
         views=_values(census, among, "view"),
-        countries=_values(census, among, "country")[:MOST_COUNTRIES],
+        countries=_values(census, among, "country"),
         months=spread.months(census, among).counts,
         years=[YearCount(year=year, count=n) for year, n in years.counts.items()],
         children=[_branch(each) for each in branches],

@@ -45,11 +45,11 @@ async def aliases(conn: AsyncConnection, rank: str, name: str) -> list[RowMappin
 
 
 async def gallery(conn: AsyncConnection, rank: str, name: str, most: int) -> list[RowMapping]:
-    """Images with their records: one of each taxon below before a second of any, labels last."""
+    """Images with their records: one of each species before a second of any, labels last."""
     ranked: list[Any] = [record.c[each] for each in RANKS[RANKS.index(rank) + 1 :]]
     is_label = (image.c.view == "label").is_(True)
     turn = func.row_number().over(
-        partition_by=func.coalesce(*ranked, "") if ranked else None,
+        partition_by=func.coalesce(*reversed(ranked), "") if ranked else None,
         order_by=(is_label, record_image.c.position, image.c.id),
     )
     listed = (

@@ -1,6 +1,9 @@
 /** The outline of the land as SVG paths around a place, on a plain map (equirectangular). */
 import type { FeatureCollection, Position } from "geojson";
 
+/** Degrees from south to north shown at least: enough to recognise a coast or a border. */
+const LEAST = 10;
+
 let loading: Promise<FeatureCollection> | null = null;
 
 /** The land that the map is drawn with, fetched once. */
@@ -28,7 +31,7 @@ export function windowAround(
   ratio: number,
 ): Window {
   const radius = degrees(uncertaintyM ?? 0);
-  const height = Math.min(180, Math.max(24, radius * 4));
+  const height = Math.min(180, Math.max(LEAST, radius * 4));
   const width = Math.min(360, height * ratio);
   const north = Math.min(90, Math.max(-90 + height, latitude + height / 2));
   return { west: longitude - width / 2, north, width, height };
