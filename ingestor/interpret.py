@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
 from core import darwincore, licences
-from core.darwincore.record import content_hash
+from core.darwincore.record import INTERPRETER, content_hash
 from core.errors import RejectedRow
 from ingestor.identity import dataset_id, image_id, record_id
 from ingestor.sources.base import DatasetInfo, MediaRow, Page, Rejected, Row, Source
@@ -65,6 +65,7 @@ def _add(batch: Batch, source: Source, row: Row) -> darwincore.ParsedRecord:
         "dataset_id": dataset_id(source.name, row.dataset_key),
         "source": source.name,
         "source_record_id": row.source_record_id,
+        "interpreter": INTERPRETER,
     }
     position = 0
     for medium in row.media:

@@ -16,7 +16,7 @@ from ingestor.interpret import Batch, Columns
 from ingestor.upsert import statement, upsert
 
 _OURS = {"first_seen", "last_seen", "withdrawn_at", "retrieved_at", "created_at", "updated_at"}
-_OURS |= {"interpreter", "specimen_id", "same_as"}
+_OURS |= {"specimen_id", "same_as"}
 _FETCHED = {"width", "height", "bytes", "sha256", "phash", "state", "reason", "attempts"}
 _FETCHED |= {"retry_at", "lease_until", "etag", "last_modified"}
 
@@ -47,7 +47,11 @@ _IMAGES = statement(
     # An image that could not be had is due again when it lies elsewhere now, or beside us.
     sets={
         "state": "CASE WHEN image.state = 'ok' OR (image.fetch_url = excluded.fetch_url"
-        " AND image.fetch_url LIKE 'http%') THEN image.state ELSE 'pending' END"
+        " AND image.fetch_url LIKE 'http%') THEN image.state ELSE 'pending' END",
+        **{
+            mark: f"CASE WHEN image.fetch_url = excluded.fetch_url THEN image.{mark} END"
+            for mark in ("etag", "last_modified")
+        },
     },
 )
 _LINKS = statement(tables.record_image, ["record_id", "image_id", "position"])
@@ -80,13 +84,16 @@ async def write_batch(connection: AsyncConnection, batch: Batch, job: UUID) -> C
     fresh = [
         row | merging.keys_of(row)
         for own, row in sorted(batch.records.items(), key=_number)
-        if own not in known or known[own].content_hash != row["content_hash"]
+        if own not in known or _stored(known[own]) != (row["content_hash"], row["interpreter"])
+    ]
+    unchanged = [
+        own for own, row in known.items() if row.content_hash == batch.records[own]["content_hash"]
     ]
     await upsert(connection, _RECORDS, fresh)
     await _touch(connection, sorted(set(batch.records) - {row["id"] for row in fresh}))
     counts["new"] = sum(own not in known for own in batch.records)
-    counts["changed"] = len(fresh) - counts["new"]
-    counts["unchanged"] = len(batch.records) - len(fresh)
+    counts["unchanged"] = len(unchanged)
+    counts["changed"] = len(known) - len(unchanged)
     images = [row for _, row in sorted(batch.images.items(), key=_number)]
     counts["images_new"], _ = await upsert(connection, _IMAGES, images)
     counts["images_linked"] = len(batch.links)
@@ -98,6 +105,10 @@ async def write_batch(connection: AsyncConnection, batch: Batch, job: UUID) -> C
     await upsert(connection, _REJECTIONS, rejected)
     counts.update(f"rejected: {in_general(str(row['reason']))}" for row in rejected)
     return counts
+
+
+def _stored(row: Any) -> tuple[str, int]:
+    return row.content_hash, row.interpreter
 
 
 def _number(item: tuple[UUID, Columns]) -> int:
@@ -121,6 +132,7 @@ async def _known(connection: AsyncConnection, batch: Batch) -> Mapping[UUID, Any
         select(
             columns.id,
             columns.content_hash,
+            columns.interpreter,
             columns.occurrence_key,
             columns.catalog_key,
             columns.withdrawn_at,

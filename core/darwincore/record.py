@@ -13,6 +13,9 @@ from core.darwincore.dates import parse_event_date
 from core.darwincore.identification import identification
 from core.darwincore.terms import cells, verbatim
 
+INTERPRETER = 1
+"""To be raised whenever a row comes to be interpreted otherwise: then unchanged rows are, too."""
+
 
 @dataclass(frozen=True)
 class ParsedRecord:

@@ -268,3 +268,19 @@ async def test_two_processes_do_not_ingest_the_same_archive_at_once(engine, tmp_
             with pytest.raises(Conflict, match=r"a\.zip is being ingested"):
                 await ingest(engine, source)
         assert (await ingest(engine, source)).seen == 1
+
+
+async def test_what_an_older_interpreter_read_is_read_again_though_unchanged(engine, tmp_path):
+    path = archive(tmp_path, {"a": ["http://h/1.jpg"], "b": []})
+    await bring(engine, path, tmp_path)
+    before = await everything(engine)
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                "UPDATE record SET scientific_name = 'as it was read before', interpreter = 0"
+                " WHERE occurrence_id = 'a'"
+            )
+        )
+    receipt = await bring(engine, path, tmp_path)
+    assert (receipt.new, receipt.changed, receipt.unchanged) == (0, 0, 2)
+    assert await everything(engine) == before
