@@ -178,6 +178,8 @@ class FetchError(BioCosmosError):
         self.then = then
         self.host = host or ("trouble" if state == "retry" else "fine")
         """What it says of the host: refused means that it turned us away altogether."""
+        self.marks: tuple[str | None, str | None] = (None, None)
+        """ETag and Last-Modified of an answer that was of no use."""
 
 
 class ModelError(BioCosmosError):

@@ -33,6 +33,8 @@ def check_status(answer: aiohttp.ClientResponse) -> None:
     if status == 200:
         return
     said = f"the host answered {status} {answer.reason or ''}".strip()
+    if status == 304:
+        raise FetchError(said, state="same")
     if status in _GONE:
         raise FetchError(said, state="gone")
     if status in _BLOCKED:

@@ -3,7 +3,7 @@
 import asyncio
 import importlib.metadata
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace, TracebackType
@@ -33,8 +33,30 @@ _TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=15, sock_read=30)
 MOVED = {301, 302, 303, 307, 308}
 _ROBOTS_BYTES = 5_000_000
 
+Marks = tuple[str | None, str | None]
+"""ETag and Last-Modified of an answer."""
+UNMARKED: Marks = (None, None)
+
 Read = Callable[[aiohttp.ClientResponse], Awaitable[bytes]]
 """Returns what is wanted of an answer; FetchError says why there is none."""
+
+
+class Fetched(bytes):
+    """The bytes of an answer, and what it was marked with."""
+
+    marks: Marks
+
+    def __new__(cls, data: bytes, marks: Marks = UNMARKED) -> "Fetched":
+        """Return the bytes with their marks."""
+        made = super().__new__(cls, data)
+        made.marks = marks
+        return made
+
+
+def conditions(marks: Marks) -> dict[str, str]:
+    """Return the headers that ask only for what differs from what was marked so."""
+    names = ("If-None-Match", "If-Modified-Since")
+    return {name: mark for name, mark in zip(names, marks, strict=True) if mark}
 
 
 def is_loopback(url: str) -> bool:
@@ -107,19 +129,30 @@ class Fetcher:
     ) -> None:
         await self._session.close()
 
-    async def fetch(self, url: str, turn: Turn | None = None) -> bytes:
+    async def fetch(self, url: str, turn: Turn | None = None, marks: Marks = UNMARKED) -> Fetched:
         """Return the bytes at a link; `turn`, where given, is in hand, and a slot of its host.
 
-        FetchError carries the image state that follows: retry, gone, blocked or invalid, or
+        With `marks` only what has changed since (RFC 9110, 13.1). FetchError carries the image
+        state that follows: retry, gone, blocked or invalid; same where nothing has changed; or
         pending where the host is to be left in peace and was not asked at all.
         """
         if not is_loopback(url):
             require_contact(self._settings)
         held = turn.name if turn else None
-        return await self._follow(url, turn, held, self._read_image, robots=True)
+        found = await self._follow(
+            url, turn, held, self._read_image, robots=True, headers=conditions(marks)
+        )
+        return found if isinstance(found, Fetched) else Fetched(found)
 
     async def _follow(
-        self, url: str, turn: Turn | None, held: str | None, read: Read, *, robots: bool
+        self,
+        url: str,
+        turn: Turn | None,
+        held: str | None,
+        read: Read,
+        *,
+        robots: bool,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         """Ask, and go where the hosts send us: a turn for every step, a slot of every host.
 
@@ -133,7 +166,8 @@ class Fetcher:
             async with self._slot(name, held):
                 if robots and await self._robots.check(url, turn):
                     turn = None  # robots.txt took it
-                found = await self._exchange(url, turn or await self._hosts.turn(name), read)
+                turn = turn or await self._hosts.turn(name)
+                found = await self._exchange(url, turn, read, headers)
             if isinstance(found, bytes):
                 return found
             turn, url = None, self._target(url, found.location)
@@ -151,10 +185,12 @@ class Fetcher:
         async with self._hosts.slots.hold(name, most):
             yield
 
-    async def _exchange(self, url: str, turn: Turn, read: Read) -> "bytes | _Moved":
+    async def _exchange(
+        self, url: str, turn: Turn, read: Read, headers: Mapping[str, str] | None
+    ) -> "bytes | _Moved":
         """Send one request, and remember what the answer says of the host."""
         try:
-            found = await self._send(url, turn, read)
+            found = await self._send(url, turn, read, headers)
         except FetchError as error:
             if error.host == "fine":
                 await self._hosts.succeeded(turn)
@@ -164,11 +200,13 @@ class Fetcher:
         await self._hosts.succeeded(turn)
         return found
 
-    async def _send(self, url: str, turn: Turn, read: Read) -> "bytes | _Moved":
+    async def _send(
+        self, url: str, turn: Turn, read: Read, headers: Mapping[str, str] | None
+    ) -> "bytes | _Moved":
         await asyncio.sleep(self._hosts.early(turn))
         try:
             async with self._session.get(
-                url, allow_redirects=False, trace_request_ctx=turn
+                url, allow_redirects=False, trace_request_ctx=turn, headers=headers
             ) as answer:
                 if answer.status in MOVED:
                     return _Moved(answer.headers.get("Location", ""))
@@ -204,9 +242,14 @@ class Fetcher:
     async def _read_image(self, answer: aiohttp.ClientResponse) -> bytes:
         answers.check_status(answer)
         answers.check_rights(answer, AGENT)
-        data = await answers.body(answer, self._settings.max_image_bytes)
-        answers.check_content(data, self._hosts.manners.placeholder)
-        return data
+        marks = answer.headers.get("ETag"), answer.headers.get("Last-Modified")
+        try:
+            data = await answers.body(answer, self._settings.max_image_bytes)
+            answers.check_content(data, self._hosts.manners.placeholder)
+        except FetchError as error:
+            error.marks = marks
+            raise
+        return Fetched(data, marks)
 
     async def _ask_robots(self, url: str, turn: Turn | None) -> str:
         """Return the text of a robots.txt; what cannot be had allows everything.

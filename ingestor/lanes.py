@@ -159,7 +159,7 @@ class Lanes:
     async def _one(self, leased: Leased, turn: Turn) -> None:
         found: bytes | FetchError
         try:
-            found = await self._fetcher.fetch(leased.fetch_url, turn)
+            found = await self._fetcher.fetch(leased.fetch_url, turn, leased.marks)
         except FetchError as error:
             found = error
         await self._room.acquire()

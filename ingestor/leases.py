@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import licences
@@ -22,7 +23,9 @@ _LEASE = (
     "UPDATE image SET state = 'leased', attempts = attempts + 1, updated_at = now(),"
     f" lease_until = now() + interval '{LEASE_MINUTES} minutes' WHERE id IN"
     " (SELECT id FROM image WHERE {wanted} FOR UPDATE SKIP LOCKED)"
-    " RETURNING id, fetch_url, attempts, licence"
+    " RETURNING id, fetch_url, attempts, licence, reason,"
+    " CASE WHEN sha256 IS NULL THEN etag END AS etag,"
+    " CASE WHEN sha256 IS NULL THEN last_modified END AS last_modified"
 )
 _LEASE_LOCAL = text(_LEASE.format(wanted=f"{_DUE} AND host IS NULL LIMIT :count"))
 _LEASE_OF_HOST = text(
@@ -43,6 +46,10 @@ class Leased:
     """This one included."""
     licence: str | None
     """Code of `core.licences`."""
+    reason: str | None = None
+    """Why it could not be had before."""
+    marks: tuple[str | None, str | None] = (None, None)
+    """ETag and Last-Modified of an answer that was of no use: the same need not be sent again."""
 
     @property
     def remote(self) -> bool:
@@ -79,13 +86,18 @@ async def fetching(engine: AsyncEngine) -> AsyncIterator[None]:
 async def lease_local(connection: AsyncConnection, count: int) -> list[Leased]:
     """Take up to `count` images of this machine that are due and that nobody else works on."""
     found = await connection.execute(_LEASE_LOCAL, {"count": count})
-    return [Leased(row.id, row.fetch_url, row.attempts, row.licence) for row in found]
+    return [_leased(row) for row in found]
 
 
 async def lease_of_host(connection: AsyncConnection, host: str) -> Leased | None:
     """Take an image of a host that is due and that nobody else works on."""
     row = (await connection.execute(_LEASE_OF_HOST, {"host": host})).one_or_none()
-    return Leased(row.id, row.fetch_url, row.attempts, row.licence) if row else None
+    return _leased(row) if row else None
+
+
+def _leased(row: Row[Any]) -> Leased:
+    marks = row.etag, row.last_modified
+    return Leased(row.id, row.fetch_url, row.attempts, row.licence, row.reason, marks)
 
 
 async def settle(connection: AsyncConnection, results: Sequence[Mapping[str, object]]) -> None:

@@ -17,7 +17,7 @@ from core.errors import FetchError, TooLarge, UnreadableImage
 from core.settings import Settings
 from core.storage import Store
 from ingestor import leases, merging
-from ingestor.fetch import Fetcher, require_contact
+from ingestor.fetch import UNMARKED, Fetched, Fetcher, Marks, require_contact
 from ingestor.hosts import Hosts
 from ingestor.lanes import Budget, Lanes
 from ingestor.leases import Leased
@@ -164,6 +164,7 @@ class _Run:
         if isinstance(found, FetchError):
             return _failure(leased, found, self.manners)
         loop = asyncio.get_running_loop()
+        marks = found.marks if isinstance(found, Fetched) else UNMARKED
         try:
             work = partial(keep, found, self._store, self._settings, private=leased.private)
             kept = await loop.run_in_executor(self.threads, work)
@@ -174,7 +175,9 @@ class _Run:
             again = "retry" if leased.remote else "invalid"
             failed = FetchError(error.detail, state=again, tries=2, then="invalid")
         else:
-            return {"id": leased.id, "state": "ok", "reason": None, "wait": None} | kept
+            fine = {"id": leased.id, "state": "ok", "reason": None, "wait": None}
+            return fine | kept | _marked(marks)
+        failed.marks = marks
         return _failure(leased, failed, self.manners)
 
     async def _settle(self, results: list[dict[str, object]]) -> None:
@@ -221,6 +224,10 @@ def keep(
     }
 
 
+def _marked(marks: Marks) -> dict[str, object]:
+    return {"etag": marks[0], "last_modified": marks[1]}
+
+
 def _id(result: dict[str, object]) -> UUID:
     own = result["id"]
     assert isinstance(own, UUID)
@@ -230,7 +237,10 @@ def _id(result: dict[str, object]) -> UUID:
 def _failure(leased: Leased, error: FetchError, manners: Manners) -> dict[str, object]:
     state, reason, attempts = error.state, error.detail, leased.attempts
     wait: float | None = None
-    if state == "pending":  # not asked at all: no attempt
+    marks = error.marks
+    if state == "same":  # as useless as before
+        state, reason, marks = "invalid", leased.reason or reason, leased.marks
+    elif state == "pending":  # not asked at all: no attempt
         state, attempts, wait = "retry", attempts - 1, error.retry_after
     elif state == "retry" and attempts >= error.tries:
         state = error.then
@@ -246,4 +256,6 @@ def _failure(leased: Leased, error: FetchError, manners: Manners) -> dict[str, o
         "reason": reason,
         "attempts": attempts,
         "wait": wait,
+        # a picture that is tried again may have been damaged on the way
+        **_marked(marks if state == "invalid" else UNMARKED),
     }

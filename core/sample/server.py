@@ -4,6 +4,7 @@ It can be told to misbehave, path by path, so that fetching is tested against re
 """
 
 import asyncio
+import hashlib
 import io
 import threading
 import time
@@ -154,6 +155,14 @@ async def _bytes_of(server: SampleServer, name: str) -> bytes:
     return server.drawn[name]
 
 
+def _marked(request: web.Request, data: bytes, kind: str) -> web.Response:
+    """The bytes with their ETag, or 304 where the client has them (RFC 9110, 13.1)."""
+    mark = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+    if request.headers.get("If-None-Match") == mark:
+        return web.Response(status=304, headers={"ETag": mark})
+    return web.Response(body=data, content_type=kind, headers={"ETag": mark})
+
+
 async def robots(server: SampleServer, _: web.Request) -> web.Response:
     """GET /robots.txt."""
     if server.robots is None:
@@ -167,7 +176,7 @@ async def image(server: SampleServer, request: web.Request) -> web.Response:
     data = await _bytes_of(server, name)
     file = server.museum.files[name]
     kind = "text/html" if file.encoding == "html" else file.media_type
-    return web.Response(body=data, content_type=kind)
+    return _marked(request, data, kind)
 
 
 async def rendition(server: SampleServer, request: web.Request) -> web.Response:
@@ -207,10 +216,10 @@ async def info(server: SampleServer, request: web.Request) -> web.Response:
     )
 
 
-async def archive(server: SampleServer, _: web.Request) -> web.Response:
+async def archive(server: SampleServer, request: web.Request) -> web.Response:
     """GET /archive.zip: the Darwin Core Archive, its media linked to this server."""
     data = await asyncio.to_thread(_archive_bytes, server.museum, server.url)
-    return web.Response(body=data, content_type="application/zip")
+    return _marked(request, data, "application/zip")
 
 
 def _archive_bytes(museum: Museum, url: str) -> bytes:

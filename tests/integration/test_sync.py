@@ -177,6 +177,37 @@ async def test_dead_links_are_asked_for_again_after_a_month(server, engine, here
     assert "a month ago" in said
 
 
+async def test_what_was_no_picture_is_not_sent_again(server, engine, here) -> None:
+    await do(engine, here, "ingest", **gbif(server))
+    wrong = next(name for name, file in server.museum.files.items() if file.encoding == "html")
+    url = f"{server.url}/images/{wrong}"
+    await change(engine, "DELETE FROM record_image USING image WHERE image_id = id"
+                 " AND fetch_url <> :url", url=url)  # fmt: skip
+    await change(engine, "DELETE FROM image WHERE fetch_url <> :url", url=url)
+    await do(engine, here, "download", rate=1000)
+    state = "SELECT state || ' ' || (etag IS NOT NULL) FROM image"
+    while (await value(engine, state)).startswith(
+        "retry"
+    ):  # asked twice: it may have been bad luck
+        await change(engine, "UPDATE image SET retry_at = now()")
+        await do(engine, here, "download", rate=1000)
+    assert await value(engine, state) == "invalid true"
+    reason = await value(engine, "SELECT reason FROM image")
+    await change(engine, "UPDATE image SET updated_at = now() - interval '31 days'")
+    await do(engine, here, "sync", dataset="no such source", rate=1000)
+    assert await value(engine, state) == "invalid true"
+    assert await value(engine, "SELECT reason FROM image") == reason
+    server.museum.files[wrong], kept = (
+        next(file for file in server.museum.files.values() if file.encoding != "html"),
+        server.museum.files[wrong],
+    )
+    server.drawn.pop(wrong)
+    await change(engine, "UPDATE image SET updated_at = now() - interval '31 days'")
+    await do(engine, here, "sync", dataset="no such source", rate=1000)
+    server.museum.files[wrong] = kept
+    assert await value(engine, state) == "ok true"
+
+
 async def test_a_licence_that_was_opened_lets_the_copy_be_shown(server, engine, here) -> None:
     await do(engine, here, "ingest", **{**gbif(server), "limit": 40})
     await change(engine, "UPDATE image SET licence = 'ALL-RIGHTS-RESERVED'")
