@@ -201,7 +201,7 @@ def _runner(engine: AsyncEngine, task: Task) -> Callable[[str], Awaitable[None]]
 def _asker(engine: AsyncEngine, kind: str) -> Callable[[int], Awaitable[None]]:
     async def ask(timestamp: int) -> None:  # noqa: ARG001
         async with engine.begin() as connection:
-            await enqueue(connection, kind, {}, label=f"{kind}, by the clock")
+            await enqueue(connection, kind, {}, label=f"{kind.capitalize()}, by the clock")
 
     return ask
 

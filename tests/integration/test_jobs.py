@@ -326,3 +326,14 @@ async def test_a_job_whose_workers_keep_dying_fails(engine: AsyncEngine) -> None
 def test_importing_the_queue_is_light(tmp_path: Path) -> None:
     code = "import sys, core.jobs.queue; assert 'procrastinate' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+async def test_a_job_is_queued_by_the_clock(engine: AsyncEngine) -> None:
+    async def work(_: Job) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)  # as a user would: it ends, and is not begun again
+
+    every = {"sync": "* * * * * */1"}  # every second
+    await asyncio.wait_for(worker.work(engine, {"sync": work}, every=every), 60)
+    async with engine.connect() as connection:
+        labels = set(await connection.scalars(select(job.c.label).where(job.c.kind == "sync")))
+    assert labels == {"Sync, by the clock"}
