@@ -2,8 +2,9 @@
 
 All in one run on one machine, over made vectors with the shape of real ones (bench.geometry): the
 default path, the same with the memory engine, and faiss and hnswlib in process at the least
-effort that reaches the same recall. `bin/bench vectors --help` lists the options; a large run is
-`bin/bench vectors --rows 1000000 --dim 768 --queries 50`.
+effort that reaches the same recall; then the API from outside, what storing and building cost and
+take, and the query of the predecessor, which no index serves. `bin/bench vectors --help` lists the
+options; docs/scale.md describes a large run.
 """
 
 import argparse
@@ -19,12 +20,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench import libraries, museum
+from bench import libraries, museum, storing
 from bench.geometry import Generator, World
 from bench.museum import Case
+from bench.served import served
 from core import versions
 from core.db.embedded import serve
 from core.db.engine import create_engine
@@ -166,7 +167,7 @@ async def run(options: argparse.Namespace, url: str) -> dict[str, Any]:
         built = time.perf_counter() - started
         version = await verify(engine, "bench", lambda names: generator.some_words(len(names)))
         report["index"][kind] = {"build_s": round(built, 1), **version.index_params}
-        report["index"][kind]["mb"] = await _megabytes(engine, version)
+        report["index"][kind]["mb"] = await storing.megabytes(engine, version)
         rows = await measure(ours(engine, version, at, None), truths, every)
         results += [{"engine": f"postgres {version.index_kind}", **row} for row in rows]
     memory = MemoryEngine(64_000)
@@ -175,24 +176,31 @@ async def run(options: argparse.Namespace, url: str) -> dict[str, Any]:
         version = await versions.get(conn, "bench")
         await memory.step(conn)
     report["memory_load_s"] = round(time.perf_counter() - started, 1)
+    report["memory_engine_mb"] = round(options.rows * (2 * options.dim + 48) / 2**20, 1)
     rows = await measure(ours(engine, version, at, memory), truths, every)
     results += [{"engine": "memory", **row} for row in rows]
     memory.close()
+    few = world.queries["image"][:5]
+    report["function_query_ms"] = await storing.plain_query(engine, version, few)
+    report["http"] = {
+        name: await served(url, ids[: options.queries + 1], room, options.rows)
+        for name, room in (("postgres", 0), ("memory", 64_000))
+    }
+    kinds = [kind for kind in options.index if kind in ("ivfflat", "hnsw")]
+    report["stored_per_s_into"] = await storing.rates(
+        engine, world.pictures, ids, kinds, options.stored
+    )
     await engine.dispose()
     if not options.alone:
         results += await beside(truth.kept, truths, every, options.target)
     return report | {"results": results}
 
 
-async def _megabytes(engine: AsyncEngine, version: Version) -> int:
-    query = "SELECT coalesce(pg_relation_size(to_regclass(:name)), 0) / 1048576"
-    async with engine.connect() as conn:
-        return int(await conn.scalar(text(query), {"name": f"embedding_v{version.id}_ann"}) or 0)
-
-
 def show(report: dict[str, Any]) -> None:
     """Print one line a case and engine."""
-    print(json.dumps({key: value for key, value in report.items() if key != "results"}))
+    for key, value in report.items():
+        if key != "results":
+            print(f"{key}: {json.dumps(value)}")
     columns = ("engine", "queries", "filter", "share", "recall@10", "recall@50", "p50_ms", "p95_ms")
     print(" ".join(f"{column:>16}" for column in columns), "paths")
     for row in report["results"]:
@@ -210,6 +218,9 @@ def main() -> None:
     parser.add_argument("--shares", nargs="+", default=list(museum.SHARES), choices=museum.SHARES)
     kinds = ("auto", "exact", "ivfflat", "hnsw")
     parser.add_argument("--index", nargs="+", default=["ivfflat", "hnsw"], choices=kinds)
+    parser.add_argument(
+        "--stored", type=int, default=2000, help="vectors stored into each kind of index"
+    )
     parser.add_argument("--alone", action="store_true", help="without faiss and hnswlib")
     parser.add_argument("--json", type=Path, help="write everything there too")
     options = parser.parse_args()

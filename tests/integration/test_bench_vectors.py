@@ -50,7 +50,7 @@ def test_filters_keep_what_they_are_said_to() -> None:
 @pytest.mark.slow
 def test_a_small_run_to_its_end(tmp_path, monkeypatch, capsys) -> None:
     out = tmp_path / "report.json"
-    options = f"--rows 3000 --dim 32 --queries 3 --index hnsw --json {out}".split()
+    options = f"--rows 3000 --dim 32 --queries 3 --index hnsw --stored 300 --json {out}".split()
     monkeypatch.setattr(sys, "argv", ["vectors", *options, "--shares", "100 %", "1 %"])
     vectors.main()
     report = json.loads(out.read_text())
@@ -61,4 +61,9 @@ def test_a_small_run_to_its_end(tmp_path, monkeypatch, capsys) -> None:
         if row["engine"] in ("postgres hnsw", "memory", "faiss flat"):
             assert row["recall@10"] >= 0.95  # exact, but for vectors as good as equally near
         assert 0 < row["p50_ms"] <= row["p95_ms"]
+    assert set(report["stored_per_s_into"]) == {"exact", "hnsw"}
+    assert report["index"]["hnsw"]["mb"]["index"] > 0 < report["function_query_ms"]
+    for rows in report["http"].values():
+        assert [bool(row["filters"]) for row in rows] == [False, True, True]
+        assert all(0 < row["p50_ms"] <= row["p95_ms"] for row in rows)
     assert "memory" in capsys.readouterr().out
