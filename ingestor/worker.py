@@ -6,13 +6,14 @@ import sys
 from typing import Annotated
 
 import typer
+from croniter import croniter
 
 from core import logs
 from core import settings as settings_module
 from core.db.embedded import open_database
 from core.db.engine import create_engine
 from core.db.migrate import migrate
-from core.errors import BioCosmosError
+from core.errors import BioCosmosError, InvalidSetting
 from core.jobs.worker import work
 from core.settings import Settings
 from ingestor.commands import POOL
@@ -45,6 +46,11 @@ def worker(
 async def _serve(url: str, settings: Settings, queues: list[str], once: bool) -> None:
     engine = create_engine(url, pool_size=POOL)
     every = {"sync": settings.sync_schedule} if settings.sync_schedule else {}
+    if settings.sync_schedule and not croniter.is_valid(settings.sync_schedule):
+        raise InvalidSetting(
+            f"BIOCOSMOS_SYNC_SCHEDULE={settings.sync_schedule!r} is no time that cron knows;"
+            " see docs/settings.md"
+        )
     try:
         known = tasks(engine, settings)
         logging.getLogger(__name__).info("waiting for jobs: %s", ", ".join(queues or known))
