@@ -16,6 +16,7 @@ import type {
   TaxonTree,
   Timeline,
   Version,
+  Why,
 } from "./types";
 import type { SearchState } from "./url";
 
@@ -82,6 +83,12 @@ export function search(
 ): Promise<SearchResult> {
   const query = { ...searchQuery(state), ...(cursor && { cursor }) };
   return answer(client.GET("/api/v1/search", { params: { query }, signal }));
+}
+
+/** What speaks for an image as an answer to a search. */
+export function fetchWhy(state: SearchState, image_id: string): Promise<Why> {
+  const query = { ...searchQuery(state), image_id };
+  return answer(client.GET("/api/v1/search/why", { params: { query } }));
 }
 
 /** Images that pass the filters, where there is nothing to rank them by. */

@@ -25,3 +25,4 @@ export type TaxonTree = Get<"/api/v1/taxa/tree">;
 export type TaxonBranch = TaxonTree["children"][number];
 export type Suggestions = Get<"/api/v1/suggest">;
 export type NameSuggestion = Suggestions["names"][number];
+export type Why = Get<"/api/v1/search/why">;

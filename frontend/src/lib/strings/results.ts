@@ -95,7 +95,7 @@ export const results = {
         decade: "decades",
       },
     },
-    fold: "Fold near-duplicates",
+    fold: "Fold duplicates",
     floor: {
       label: "At least as similar as",
       none: "any",

@@ -36,6 +36,7 @@ export const search = {
     label: "Embed version",
     unknown: (name: string) => `${name} (not here)`,
     isDefault: "default",
+    together: (count: number) => `${count} versions together, by rank`,
     states: { building: "being built", ready: "ready", retired: "retired" } as Record<
       string,
       string
