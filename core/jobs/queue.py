@@ -24,6 +24,8 @@ ATTEMPTS = 5
 """How often a job is begun, at most."""
 STALE = 20.0
 """Seconds without a sign of life after which a worker may be dead."""
+SILENT = 6.0
+"""The same of a job that runs: then its lock tells for certain."""
 
 LOCK = "hashtextextended('job ' || CAST(:id AS text), 0)"
 """The advisory lock that is held while a job runs: nobody has it once its worker is dead."""
@@ -37,10 +39,10 @@ _LEFT = text(
     "SELECT job.* FROM job"
     " LEFT JOIN procrastinate.procrastinate_jobs AS waiting ON waiting.id = job.queue_id"
     " LEFT JOIN procrastinate.procrastinate_workers AS own ON own.id = waiting.worker_id"
-    " WHERE CASE WHEN waiting.status = 'doing'"
-    " THEN coalesce(own.last_heartbeat, '-infinity') < now() - :stale * interval '1 second'"
-    " ELSE job.state = 'running' AND job.worker IS NOT NULL"
-    " AND job.heartbeat_at < now() - :stale * interval '1 second' END"
+    " WHERE CASE WHEN job.state = 'running' AND job.worker IS NOT NULL"
+    " THEN job.heartbeat_at < now() - least(:stale, :silent) * interval '1 second'"
+    " ELSE waiting.status = 'doing'"
+    " AND coalesce(own.last_heartbeat, '-infinity') < now() - :stale * interval '1 second' END"
 )
 _REMOVE = text("DELETE FROM procrastinate.procrastinate_jobs WHERE id = :queue")
 
@@ -162,7 +164,7 @@ async def recover(engine: AsyncEngine, *, stale: float = STALE) -> Sequence[UUID
     """
     with translate_errors():
         async with engine.begin() as connection:
-            left = (await connection.execute(_LEFT, {"stale": stale})).all()
+            left = (await connection.execute(_LEFT, {"stale": stale, "silent": SILENT})).all()
             return [row.id for row in left if await _take_up(connection, row)]
 
 
