@@ -2,7 +2,7 @@
 
 Only where nothing is lost by it: the answers are compared with those in single precision first.
 Autocast over single-precision matrices converts them in every call and takes twice the time
-instead, see docs/decisions/0003-encoders.md.
+instead, see docs/decisions/0014-precision.md.
 """
 
 from collections.abc import Callable, Iterator

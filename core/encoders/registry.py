@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,12 +131,27 @@ def normalise_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", valid).split())
 
 
+def located(recorded: str, places: Sequence[Path]) -> str:
+    """Where a local model or checkpoint is now: as recorded, or moved along with one of `places`.
+
+    Its path below one of them decides; whether it is the same one the weights say.
+    """
+    path = Path(recorded)
+    if path.is_absolute() and not path.exists():
+        for start in range(1, len(path.parts)):
+            for place in places:
+                if (found := place.joinpath(*path.parts[start:])).exists():
+                    return str(found.resolve())
+    return recorded
+
+
 def _load(version: Version, settings: Settings) -> Encoder:
     from core.encoders import openclip
 
+    places = (settings.home, Path.cwd(), Path(__file__).parents[2])
     return openclip.load(
-        version.model,
-        version.pretrained,
+        located(version.model, places),
+        located(version.pretrained, places),
         device=settings.device,
         threads=settings.encoder_threads,
         preprocess=version.preprocess,

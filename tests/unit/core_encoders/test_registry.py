@@ -157,6 +157,24 @@ async def test_a_model_that_changed_is_refused(registry, version, tmp_path):
     assert registry.loads == 1
 
 
+async def test_a_model_is_found_where_it_was_moved_to(tmp_path, tiny, encoder):
+    old, new = tmp_path / "old" / "home", tmp_path / "new" / "home"
+    tiny_model.save(old / "models" / "mine")
+    spec = openclip.load(str(old / "models" / "mine"), device="cpu").spec
+    new.parent.mkdir()
+    old.rename(new)
+    made = EncoderRegistry(Settings(home=new, device="cpu"))
+    assert (await made.get(version_of(spec))).spec.model == str(new / "models" / "mine")
+    tiny_model.save(new / "models" / "mine", seed=1)
+    made.close()
+    other = EncoderRegistry(Settings(home=new, device="cpu"))
+    with pytest.raises(VersionConflict, match="has changed since"):
+        await other.get(version_of(spec))
+    other.close()
+    assert registry_module.located("ViT-B-32", [new]) == "ViT-B-32"
+    assert registry_module.located(str(tiny), [new]) == str(tiny)
+
+
 async def test_the_versions_own_preprocessing_is_used(registry, version, tiny):
     mine = version.preprocess | {"mean": [0.1, 0.1, 0.1], "resize_mode": "shortest"}
     loaded = await registry.get(dataclasses.replace(version, preprocess=mine))
