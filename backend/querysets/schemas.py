@@ -1,7 +1,7 @@
 """Query sets, and what running one gives."""
 
 import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -22,6 +22,14 @@ class SavedQuery(Shown):
     """The search value, without versions."""
 
 
+class KeptQuery(Shown):
+    """One query as it is kept."""
+
+    label: str
+    query: dict[str, Any]
+    """The search value, defaults left out: keys and values as in the address of a search."""
+
+
 class QuerySetContent(Shown):
     """What a set holds."""
 
@@ -29,10 +37,12 @@ class QuerySetContent(Shown):
     queries: Annotated[list[SavedQuery], Field(min_length=1, max_length=MOST_QUERIES)]
 
 
-class QuerySet(QuerySetContent):
+class QuerySet(Shown):
     """A saved set."""
 
     name: SetName
+    description: str
+    queries: list[KeptQuery]
     updated_at: datetime.datetime
 
 
@@ -81,7 +91,8 @@ class RunRow(Shown):
 
     position: int
     label: str
-    query: SearchParams
+    query: dict[str, Any]
+    """As it is kept."""
     versions: list[VersionMeasures]
     pairs: list[Pair]
 

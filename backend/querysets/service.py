@@ -10,6 +10,7 @@ from backend.deps import Services
 from backend.judgements import queries as judgement_queries
 from backend.querysets import queries
 from backend.querysets.schemas import (
+    KeptQuery,
     QuerySet,
     QuerySetContent,
     QuerySetRef,
@@ -17,9 +18,9 @@ from backend.querysets.schemas import (
     QuerySets,
     RunParams,
     RunRow,
-    SavedQuery,
     VersionMeasures,
 )
+from backend.search.schemas import SearchParams
 from core import rankings
 from core.errors import BadRequest, Conflict, NotFound
 
@@ -85,7 +86,8 @@ async def run(services: Services, name: str, asked: RunParams) -> QuerySetRun:
     async with services.reading() as conn:
         held = await get(conn, name)
         part = held.queries[asked.offset : asked.offset + asked.limit]
-        keys = [comparing.query_key(each.query) for each in part]
+        wanted = [SearchParams.model_validate(each.query) for each in part]
+        keys = [comparing.query_key(each) for each in wanted]
         verdicts = await judgement_queries.verdicts(conn, keys)
     rows = [
         await _row(services, asked, asked.offset + index, saved, verdicts.get(key, {}))
@@ -104,15 +106,15 @@ async def _row(
     services: Services,
     asked: RunParams,
     position: int,
-    saved: SavedQuery,
+    saved: KeptQuery,
     verdicts: dict[UUID, bool],
 ) -> RunRow:
-    values = saved.query.model_dump(exclude={"embed_version", "fuse", "cursor", "limit"})
-    params = CompareParams(**values, version=asked.version, limit=DEPTH)
+    values = saved.query | {"version": asked.version, "limit": DEPTH}
+    params = CompareParams.model_validate(values)
     found = await comparing.compare(services, params)
     return RunRow(
         position=position,
-        label=saved.label or saved.query.q or "",
+        label=saved.label or saved.query.get("q", ""),
         query=saved.query,
         versions=[_measures(column, verdicts) for column in found.columns],
         pairs=found.pairs,

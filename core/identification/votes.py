@@ -11,7 +11,7 @@ from core.identification.taxa import NOWHERE, Names, Taxa
 
 NEIGHBOURS = 10
 """Distinct specimens that vote."""
-SAME_PICTURE = 0.98
+SAME_PICTURE = 0.95
 """Cosine above which a picture may be the asked one itself, if its difference hash agrees too."""
 SAME_WITHOUT_HASH = 0.999
 """The same, where no hash of one of them is known."""

@@ -2385,6 +2385,21 @@ export interface components {
             judgements: components["schemas"]["Judged"][];
         };
         /**
+         * KeptQuery
+         * @description One query as it is kept.
+         */
+        KeptQuery: {
+            /** Label */
+            label: string;
+            /**
+             * Query
+             * @description The search value, defaults left out: keys and values as in the address of a search.
+             */
+            query: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * Label
          * @description A name where one taxon prevails.
          */
@@ -2856,15 +2871,12 @@ export interface components {
          * @description A saved set.
          */
         QuerySet: {
-            /**
-             * Description
-             * @default
-             */
-            description: string;
-            /** Queries */
-            queries: components["schemas"]["SavedQuery"][];
             /** Name */
             name: string;
+            /** Description */
+            description: string;
+            /** Queries */
+            queries: components["schemas"]["KeptQuery"][];
             /**
              * Updated At
              * Format: date-time
@@ -3264,7 +3276,13 @@ export interface components {
             position: number;
             /** Label */
             label: string;
-            query: components["schemas"]["SearchParams"];
+            /**
+             * Query
+             * @description As it is kept.
+             */
+            query: {
+                [key: string]: unknown;
+            };
             /** Versions */
             versions: components["schemas"]["VersionMeasures"][];
             /** Pairs */
