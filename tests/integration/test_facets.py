@@ -1,5 +1,6 @@
 """Counts by facet against a plain count over the records."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -8,12 +9,15 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from alembic import command
+from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import NullPool
 
 from core import facets, spread, taxon_tree, versions
 from core.counting import Counting
 from core.db import facts
+from core.db.migrate import config, migrate
 from core.db.tables import RANKS
 from core.filters import Box, Choice, Days, Filters, Taxon
 from core.vectors import copy_vectors
@@ -286,3 +290,38 @@ async def test_the_tree_skips_ranks_that_nobody_names(engine: AsyncEngine) -> No
     leaves = {each.name: each.parted for each in taxon_tree.below(census, among, "genus")[0]}
     assert leaves
     assert not any(leaves.values())
+
+
+async def test_a_database_from_before_learns_what_its_facts_mean(
+    engine: AsyncEngine, database_url: str
+) -> None:
+    made = Collection(60, seed=17)
+    async with engine.begin() as conn:
+        await fill(conn, made)
+
+    async def known() -> dict[str, set[tuple[Any, ...]]]:
+        async with engine.connect() as conn:
+            return {
+                name: {tuple(row) for row in await conn.execute(text(query))}
+                for name, query in (
+                    ("fact", "SELECT hash, kind, lower(value) FROM fact"),
+                    ("alias", "SELECT target, kind, name FROM alias"),
+                )
+            }
+
+    before = await known()
+    await engine.dispose()
+
+    def back() -> None:
+        with create_engine(database_url, poolclass=NullPool).begin() as connection:
+            alembic = config()
+            alembic.attributes["connection"] = connection
+            command.downgrade(alembic, "0007")
+
+    await asyncio.to_thread(back)
+    await asyncio.to_thread(migrate, database_url)
+    after = await known()
+    assert before["fact"]
+    assert before["alias"]
+    for name, rows in before.items():  # those of withdrawn records come on top
+        assert after[name] >= rows
