@@ -71,7 +71,8 @@ _LINKS = text(
 )
 _CONCERNED = text(  # others have the same bytes or are the same, or these had others before
     "SELECT EXISTS (SELECT FROM image WHERE sha256 = ANY(:pictures) AND id <> ALL(:ids)"
-    " OR id = ANY(:ids) AND (sha256 <> ALL(:pictures) OR same_as IS NOT NULL)"
+    f" GROUP BY sha256 HAVING count(*) <= {_MOST + 1}) OR EXISTS (SELECT FROM image WHERE"
+    " id = ANY(:ids) AND (sha256 <> ALL(:pictures) OR same_as IS NOT NULL)"
     " OR same_as = ANY(:ids))"
 )
 _NEXT = text(
