@@ -1,7 +1,7 @@
 """Records a second and memory while a Darwin Core Archive of any size is ingested.
 
-`python -m bench.ingest --rows 1000000` prints one line per 100,000 rows: the rate since the last
-one, the highest memory of the reading process meanwhile, and the size of the database. With
+`python -m bench.ingest --rows 1000000` prints one line per 100,000 rows: rate, CPU time and highest
+memory of the reading process since the last one (PostgreSQL has its own), then the whole. With
 `--read` the rows are read and interpreted but not written. `--help` lists the options.
 """
 
@@ -99,6 +99,7 @@ class Meter:
     def __init__(self, every: int, rows: int) -> None:
         self._every, self._rows = every, rows
         self._begun = self._since = time.monotonic()
+        self._used = time.process_time()
         self._done = 0
         self.steps: list[dict[str, Any]] = []
         highest_memory()
@@ -111,11 +112,14 @@ class Meter:
         step = {
             "rows": done,
             "rows per second": round((done - self._done) / (now - self._since)),
+            "CPU ms per row": round(
+                (time.process_time() - self._used) / (done - self._done) * 1e3, 3
+            ),
             "peak MB": round(highest_memory() / 1e6, 1),
         }
         self.steps.append(step)
         print(json.dumps(step), flush=True)
-        self._done, self._since = done, now
+        self._done, self._since, self._used = done, now, time.process_time()
 
     @property
     def seconds(self) -> float:
