@@ -100,7 +100,7 @@ def sync(
 
 @app.command()
 def status() -> None:
-    """Show how fetching stands: images by state, hosts, and why images are missing."""
+    """Show how things stand: jobs, images by state, hosts, and why images are missing."""
 
     async def work(engine: AsyncEngine, settings: Settings) -> None:  # noqa: ARG001
         show(await read_status(engine), Console())

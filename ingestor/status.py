@@ -1,4 +1,4 @@
-"""How fetching stands: images by state, hosts with pace and breaker, why images are missing."""
+"""How things stand: jobs, images by state, hosts with pace and breaker, why images are missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 REASONS = 30
 """Reasons that are listed."""
+_JOBS = text(
+    "SELECT label, kind, state, done, total, message, worker FROM job"
+    " WHERE state IN ('queued', 'running') AND parent_id IS NULL ORDER BY state DESC, created_at"
+)
 _STATES = text("SELECT state, count(*) AS images FROM image GROUP BY state ORDER BY 2 DESC")
 _HOSTS = text(
     "SELECT host.*, extract(epoch FROM cooldown_until - now()) AS rest,"
@@ -23,6 +27,9 @@ _REASONS = text(
     f" ORDER BY images DESC, host, state, reason LIMIT {REASONS}"
 )
 
+STATEMENTS = (_STATES, _HOSTS, _REASONS, _JOBS)
+"""In the order of the fields of `Status`."""
+
 
 @dataclass(frozen=True)
 class Status:
@@ -34,17 +41,25 @@ class Status:
     """Columns of `host`, with rest (seconds until it may be asked) and waiting (images)."""
     reasons: Sequence[Row[tuple[object, ...]]]
     """host, state, reason, images, sample (a link); the most frequent first."""
+    jobs: Sequence[Row[tuple[object, ...]]] = ()
+    """label, kind, state, done, total, message, worker of those that run or wait."""
 
 
 async def read(engine: AsyncEngine) -> Status:
     """Return how things stand now."""
     async with engine.connect() as connection:
-        found = [list(await connection.execute(each)) for each in (_STATES, _HOSTS, _REASONS)]
+        found = [list(await connection.execute(each)) for each in STATEMENTS]
     return Status(*found)
 
 
 def show(status: Status, console: Console) -> None:
     """Print it as tables."""
+    if status.jobs:
+        jobs = _table("Jobs", "job", "state", "done", "of", "last word")
+        for row in status.jobs:
+            of = "" if row.total is None else f"{row.total:,}"
+            jobs.add_row(row.label, row.state, f"{row.done:,}", of, row.message or "")
+        console.print(jobs)
     states = _table("Images", "state", "images")
     for row in status.states:
         states.add_row(row.state, f"{row.images:,}")
@@ -94,6 +109,6 @@ def _breaker(state: str, rest: float | None) -> str:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left")
     for column in columns:
-        numeric = column in ("images", "waiting", "requests", "errors")
+        numeric = column in ("done", "of", "images", "waiting", "requests", "errors")
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     return table
