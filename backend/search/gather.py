@@ -4,14 +4,14 @@ The nearest are asked for in growing numbers until a page is full. What is found
 how many were asked for first.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.paging import Cursor, mark
-from backend.search.picking import Pick, folded
+from backend.search.picking import Pair, Pick, candidates, folded
 from backend.search.schemas import SearchParams
 from core.db import groups
 from core.db.groups import Mark
@@ -37,6 +37,8 @@ Fetch = Callable[[int], Awaitable[Found]]
 Marks = Mapping[UUID, Mark]
 Members = Callable[[int, int, Sequence[str | None] | None], Awaitable[tuple[list[Pick], Marks]]]
 """The nearest so many groups of all that pass, or those of these keys; so many of each."""
+Same = Callable[[Sequence[Pair]], Awaitable[Collection[Pair]]]
+"""Those of the pairs whose images are the same picture."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,17 @@ async def page(
     cursor: Cursor,
     fetch: Fetch,
     members: Members | None,
+    same: Same,
 ) -> Page:
     """The next page of `asked`; without `members` groups are formed of what `fetch` finds."""
     if asked.group_by:
-        return await _groups(conn, asked, cursor, fetch, members)
+        return await _groups(conn, asked, cursor, fetch, members, same)
     k = (asked.limit + 1) * (2 if asked.fold else 1) + len(cursor.seen)
     while True:
         found = await fetch(k)
         picks, marks = await _shown(conn, asked, found.picks)
         if asked.fold:
-            picks = folded(picks, marks)
+            picks = folded(picks, marks, await same(candidates(picks, marks)))
         picks = [pick for pick in picks if mark(str(pick.image_id)) not in cursor.seen]
         if len(picks) > asked.limit or found.complete or _enough(asked, found):
             picks, more = picks[: asked.limit], len(picks) > asked.limit
@@ -100,6 +103,7 @@ async def _groups(
     cursor: Cursor,
     fetch: Fetch,
     members: Members | None,
+    same: Same,
 ) -> Page:
     """The best of the next `limit` groups; groups shown before are known by name."""
     k = 8 * (asked.limit + 1) + len(cursor.seen)
@@ -119,7 +123,12 @@ async def _groups(
         # More than are shown, as some of them may be folded.
         picks, marks = await members(len(keys), asked.per_group * (4 if asked.fold else 1), keys)
         picks = _scoring(asked, picks)
-    shown = [pick for key in keys for pick in _of(key, picks, marks, asked)]
+    shown = []
+    for key in keys:
+        own = [pick for pick in picks if pick.key == key]
+        if asked.fold:
+            own = folded(own, marks, await same(candidates(own, marks)))
+        shown += own[: asked.per_group]
     names = [_name(key) for key in keys]
     return Page(shown, found.nearest, cursor.with_seen(names, len(shown)) if more else None)
 
@@ -128,11 +137,6 @@ def _unseen(picks: list[Pick], cursor: Cursor) -> list[str | None]:
     """Groups not shown before, the one with the best image first."""
     keys = dict.fromkeys(pick.key for pick in picks)
     return [key for key in keys if mark(_name(key)) not in cursor.seen]
-
-
-def _of(key: str | None, picks: list[Pick], marks: Marks, asked: SearchParams) -> list[Pick]:
-    own = [pick for pick in picks if pick.key == key]
-    return (folded(own, marks) if asked.fold else own)[: asked.per_group]
 
 
 def _scoring(asked: SearchParams, picks: list[Pick]) -> list[Pick]:

@@ -1,15 +1,22 @@
 """Which of the nearest are shown: one picture of several alike, the best of every group."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
+
+import numpy as np
 
 from core.db.groups import Mark
 
 SAME_BITS = 4
 """Bits of 64 in which the difference hashes of the same picture, scaled or compressed, differ."""
+SAME_COSINE = 0.998
+"""Of two with such hashes: specimens on plain paper often share a hash, but look unlike."""
 SAME_SCORE = 0.02
-"""How far apart these then score; other pictures with a like hash are mostly further apart."""
+"""How far apart the same picture then scores at most."""
+CANDIDATES = 10
+"""Pictures with a like hash, those that score the nearest, that one is compared with."""
+Pair = tuple[UUID, UUID]
 
 
 @dataclass
@@ -28,32 +35,42 @@ class Pick:
     """Near-duplicates that score less."""
 
 
-class Folding:
-    """Puts near-duplicates under the first of them; the first comes first."""
-
-    def __init__(self) -> None:
-        self._kept: list[tuple[Pick, Mark]] = []
-
-    def under(self, pick: Pick, mark: Mark) -> Pick | None:
-        """What `pick` was folded under; None when it is the first of its kind."""
-        for first, other in self._kept:
-            if abs(first.score - pick.score) <= SAME_SCORE and alike(mark, other):
-                first.folded.append(pick.image_id)
-                return first
-        self._kept.append((pick, mark))
-        return None
-
-
-def alike(one: Mark, other: Mark) -> bool:
-    """Whether two images are the same picture: the same bytes, or nearly the same hash."""
-    if one.sha256 and one.sha256 == other.sha256:
-        return True
-    if not one.phash or not other.phash:  # 0 is a picture of one colour
-        return False
-    return ((one.phash ^ other.phash) & (2**64 - 1)).bit_count() <= SAME_BITS
+def candidates(found: Sequence[Pick], marks: Mapping[UUID, Mark]) -> list[Pair]:
+    """(later, earlier) of `found` whose hashes say that they may be the same picture."""
+    hashes = np.array([(marks[p.image_id].phash or 0) & (2**64 - 1) for p in found], np.uint64)
+    scores = np.array([pick.score for pick in found])
+    pairs = []
+    for n in range(1, len(found)):
+        if not hashes[n]:  # a picture of one colour
+            continue
+        near = np.bitwise_count(hashes[:n] ^ hashes[n]) <= SAME_BITS
+        near &= (hashes[:n] != 0) & (scores[:n] - scores[n] <= SAME_SCORE)
+        earlier = np.flatnonzero(near)[-CANDIDATES:]
+        pairs += [(found[n].image_id, found[at].image_id) for at in earlier]
+    return pairs
 
 
-def folded(found: Iterable[Pick], marks: Mapping[UUID, Mark]) -> list[Pick]:
-    """`found` without what is folded under another of them; order stays."""
-    folding = Folding()
-    return [pick for pick in found if folding.under(pick, marks[pick.image_id]) is None]
+def folded(found: Sequence[Pick], marks: Mapping[UUID, Mark], same: Collection[Pair]) -> list[Pick]:
+    """`found` without those that are the same file as an earlier one, or paired with it in `same`.
+
+    These stand under it; order stays.
+    """
+    kept: list[Pick] = []
+    stands_for: dict[UUID, Pick] = {}
+    files: dict[str, Pick] = {}
+    earlier: dict[UUID, list[UUID]] = {}
+    for later, other in same:
+        earlier.setdefault(later, []).append(other)
+    for pick in found:
+        own, sha256 = pick.image_id, marks[pick.image_id].sha256
+        first = files.get(sha256 or "") or next(
+            (stands_for[other] for other in earlier.get(own, ())), None
+        )
+        if first:
+            first.folded.append(own)
+        else:
+            kept.append(pick)
+        stands_for[own] = first or pick
+        if sha256:
+            files.setdefault(sha256, first or pick)
+    return kept

@@ -1,13 +1,13 @@
 """Rankings to take pages from: the nearest in one version, or in several by their ranks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.deps import Services
-from backend.search.gather import Fetch, Found, Marks, Members
+from backend.search.gather import Fetch, Found, Marks, Members, Same
 from backend.search.parts import Asked
-from backend.search.picking import Pick
+from backend.search.picking import SAME_COSINE, Pair, Pick
 from backend.search.schemas import SearchParams
 from backend.timing import Timing
 from core import fusion, vectors
@@ -79,6 +79,14 @@ class Rankings:
                 for row in rows
             ]
             return picks, {row.image_id: Mark(row.key, row.sha256, row.phash) for row in rows}
+
+        return find
+
+    def same(self, asked: Asked) -> Same:
+        """Pairs that the version, too, takes for the same picture."""
+
+        async def find(pairs: Sequence[Pair]) -> Collection[Pair]:
+            return await groups.alike(self._conn, asked.version.id, pairs, SAME_COSINE)
 
         return find
 

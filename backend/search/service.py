@@ -72,7 +72,8 @@ async def search(
     async with services.reading() as conn:
         rankings = Rankings(services, conn, conditions, timing)
         members = rankings.members(each[0], asked) if len(each) == 1 else None
-        page = await gather.page(conn, asked, cursor, rankings.of(each, cursor.after), members)
+        ranking, same = rankings.of(each, cursor.after), rankings.same(each[0])
+        page = await gather.page(conn, asked, cursor, ranking, members, same)
         with timing.stage("rows"):
             rows = await queries.found(conn, [pick.image_id for pick in page.picks])
     ranked = [Ranked(pick.score, rows[pick.image_id], pick) for pick in page.picks]

@@ -68,6 +68,24 @@ async def marks(
     return {row.id: Mark(row.key, row.sha256, row.phash) for row in rows}
 
 
+async def alike(
+    conn: AsyncConnection, version_id: int, pairs: Sequence[tuple[UUID, UUID]], cosine: float
+) -> list[tuple[UUID, UUID]]:
+    """Those of `pairs` whose images have a cosine of at least so much in a version, in order."""
+    if not pairs:
+        return []
+    table = partition_name(version_id)
+    query = (
+        "SELECT p.one, p.other FROM unnest(CAST(:ones AS uuid[]), CAST(:others AS uuid[]))"
+        " WITH ORDINALITY AS p(one, other, place)"
+        f" JOIN {table} a ON a.image_id = p.one JOIN {table} b ON b.image_id = p.other"
+        " WHERE a.vector <=> b.vector <= 1 - CAST(:cosine AS float8) ORDER BY p.place"
+    )
+    ones, others = zip(*pairs, strict=True)
+    binds = {"ones": list(ones), "others": list(others), "cosine": cosine}
+    return [(row.one, row.other) for row in await conn.execute(text(query), binds)]
+
+
 async def best_of_groups(
     conn: AsyncConnection,
     version_id: int,
