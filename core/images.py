@@ -1,11 +1,12 @@
-"""Bytes to pictures, safely: oriented, RGB, of bounded size. Safe in threads."""
+"""Bytes to pictures, safely: oriented, sRGB, of bounded size. Safe in threads."""
 
 import hashlib
 import io
 import re
+from functools import cache
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms
 
 from core.errors import TooLarge, UnreadableImage
 
@@ -50,7 +51,7 @@ def decode(
     max_bytes: int,
     min_size: tuple[int, int] | None = None,
 ) -> Image.Image:
-    """Return an upright RGB image.
+    """Return an upright image in sRGB.
 
     `min_size` (width, height; pixels) allows a JPEG to be decoded smaller, but not below it.
     Of several frames the first is taken; transparency becomes white.
@@ -70,7 +71,7 @@ def decode(
         if min_size:
             image.draft("RGB", min_size if orientation < 5 else min_size[::-1])
         image.load()
-        return _upright(_rgb(image), orientation)
+        return _upright(_rgb(_standard(image)), orientation)
     except Exception as error:  # Pillow's decoders raise anything on malformed bytes
         raise UnreadableImage(f"the picture is truncated or damaged: {_reason(error)}") from error
 
@@ -137,6 +138,27 @@ _TURNS = {
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
+
+
+@cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _standard(image: Image.Image) -> Image.Image:
+    """In sRGB, where an embedded ICC profile says that the colours are others: numbers of a wide
+    gamut, or inks, taken for sRGB look faded."""
+    content = image.info.get("icc_profile")
+    if not content or image.mode not in ("RGB", "CMYK"):
+        return image
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+        if "srgb" in ImageCms.getProfileDescription(profile).lower():
+            return image
+        found = ImageCms.profileToProfile(image, profile, _srgb(), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):  # a broken profile says nothing
+        return image
+    return image if found is None else found
 
 
 def _rgb(image: Image.Image) -> Image.Image:

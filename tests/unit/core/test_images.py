@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms
 
 from core import images
 from core.errors import TooLarge, UnreadableImage
@@ -315,3 +315,39 @@ def test_every_real_image_decodes_upright() -> None:
         image = decode(data, max_pixels=200_000_000, max_bytes=100_000_000, min_size=(64, 64))
         assert image.mode == "RGB", path
         assert abs(image.width / image.height - width / height) < 0.05 * width / height, path
+
+
+def profile(swapped: bool) -> bytes:
+    """sRGB under another name, and if wanted with red and green in each other's place."""
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert "sRGB".encode("utf-16-be") in made
+    made = made.replace("sRGB".encode("utf-16-be"), "Wide".encode("utf-16-be"))
+    count = struct.unpack(">I", made[128:132])[0]
+    table = {made[at : at + 4]: at for at in range(132, 132 + 12 * count, 12)}
+    red, green = table[b"rXYZ"], table[b"gXYZ"]
+    if swapped:
+        content = bytearray(made)
+        content[red + 4 : red + 12] = made[green + 4 : green + 12]
+        content[green + 4 : green + 12] = made[red + 4 : red + 12]
+        made = bytes(content)
+    return made
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_colours_of_other_profiles_become_standard(kind: str) -> None:
+    picture = Image.new("RGB", (64, 64), (250, 20, 20))
+    plain = np.asarray(images.decode(encoded(picture, kind), **LIMITS)).mean((0, 1))
+    for swapped in (False, True):
+        data = encoded(picture, kind, icc_profile=profile(swapped))
+        red, green, _ = np.asarray(images.decode(data, **LIMITS)).mean((0, 1))
+        if swapped:
+            assert green > 200 > 60 > red
+        else:
+            np.testing.assert_allclose((red, green), plain[:2], atol=3)
+
+
+def test_a_broken_profile_says_nothing() -> None:
+    picture = Image.new("RGB", (64, 64), (250, 20, 20))
+    for content in (b"nonsense", profile(True)[:200]):
+        data = encoded(picture, "PNG", icc_profile=content)
+        assert images.decode(data, **LIMITS).getpixel((5, 5)) == (250, 20, 20)
