@@ -22,6 +22,13 @@ pytestmark = [
 
 BOX = "Describe a specimen"
 PAGES = ("", "?q=blue+wings", "versions", "about", "nowhere")
+VIEWS = (
+    "?q=blue+wings&tab=table&country=-BR&date=1900,1950",
+    "?q=blue+wings&tab=map&bbox=-20,-30,60,40",
+    "?taxon=order:Lepidoptera&country=BR",
+    "?q=blue+wings&less=moth&group_by=genus&per_group=3&fold=true",
+    "?q=blue+wings&country=AQ",
+)
 
 
 def api(server: str, path: str, **params: Any) -> Any:
@@ -252,7 +259,7 @@ def test_a_phone_scrolls_in_one_direction_only(browser: Browser, live_server: st
     page = context.new_page()
     hit = api(live_server, "search", q="blue wings")["hits"][0]
     record = hit["record"]["id"]
-    for path in (*PAGES, f"record/{record}", f"?q=blue+wings&open={record}"):
+    for path in (*PAGES, *VIEWS, f"record/{record}", f"?q=blue+wings&open={record}"):
         page.goto(f"{live_server}/{path}")
         page.wait_for_load_state("networkidle")
         width = page.evaluate("document.documentElement.scrollWidth")
@@ -305,12 +312,36 @@ def test_axe_finds_nothing(browser: Browser, live_server: str, scheme: Any) -> N
         pytest.skip("axe-core is not installed; run bin/web build")
     page = browser.new_page(color_scheme=scheme, reduced_motion="reduce")
     record = api(live_server, "search", q="blue wings")["hits"][0]["record"]["id"]
-    for path in (*PAGES, f"record/{record}", f"?q=blue+wings&open={record}"):
+    for path in (*PAGES, *VIEWS, f"record/{record}", f"?q=blue+wings&open={record}"):
         page.goto(f"{live_server}/{path}")
         page.wait_for_load_state("networkidle")
         page.evaluate(axe.read_text(encoding="utf-8"))
         assert page.evaluate(RUN_AXE) == [], path
     page.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "opens"),
+    [
+        ("?q=blue+wings", "API"),
+        ("?q=blue+wings", "Paste a list"),
+        ("?q=blue+wings", "About this result"),
+        ("?like=EXAMPLE", "Crop"),
+    ],
+)
+def test_axe_finds_nothing_in_what_opens(
+    page: Page, live_server: str, example: dict[str, Any], address: str, opens: str
+) -> None:
+    axe = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.is_file():
+        pytest.skip("axe-core is not installed; run bin/web build")
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{live_server}/{address.replace('EXAMPLE', example['id'])}")
+    page.get_by_role("button", name=opens).first.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    assert page.evaluate(RUN_AXE) == []
 
 
 def test_nothing_is_asked_of_another_origin(page: Page, live_server: str) -> None:
@@ -324,7 +355,7 @@ def test_nothing_is_asked_of_another_origin(page: Page, live_server: str) -> Non
     page.on("request", note)
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    for path in ("", "?q=blue+wings", "versions", "about"):
+    for path in ("", "?q=blue+wings", *VIEWS, "versions", "about"):
         page.goto(f"{live_server}/{path}")
         page.wait_for_load_state("networkidle")
     assert foreign == []

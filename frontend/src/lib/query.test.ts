@@ -52,6 +52,8 @@ describe("lines to run elsewhere", () => {
   it("say the same in Python and R", () => {
     expect(python(address, query)).toContain('"taxon": ["Morpho", "-Vanessa"],');
     expect(python(address, query)).toContain('"q": "l\'aile \\"bleue\\"",');
+    expect(python(address, query)).toContain("score");
+    expect(python(address, query, false) + r(address, query, false)).not.toContain("score");
     expect(r(address, query)).toContain(JSON.stringify(address + queryString(query)));
   });
 });
