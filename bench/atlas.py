@@ -34,7 +34,6 @@ from core.settings import Settings
 from tests.e2e.conftest import CHROMIUM, CHROMIUM_ARGS
 
 PORT = 8941
-PAINTED = "document.querySelector('canvas')?.dataset.drawn"
 
 
 def clustered(count: int, dim: int, clusters: int = 300) -> Floats:
@@ -111,7 +110,7 @@ def fetch(path: str) -> tuple[bytes, int, float]:
 def paint(page: Page, name: str) -> None:
     """First paint from the start of navigation, and frames a second while panning."""
     page.goto(f"http://127.0.0.1:{PORT}/atlas?v={name}")
-    page.wait_for_function(PAINTED, timeout=120_000)
+    page.wait_for_selector("canvas[data-drawn]", timeout=120_000)
     whole = page.evaluate("performance.now()")
     points = page.evaluate(
         "performance.getEntriesByType('resource').find((one) => one.name.includes('/points'))"
