@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core import versions
+from core.atlas.layout import Parameters
 from core.encoders.registry import EncoderRegistry
 from core.jobs import args as jobargs
 from core.jobs import queue
@@ -16,6 +17,7 @@ from core.settings import Settings
 from ingestor import embed as embedding
 from ingestor import registered
 from ingestor.index import build_index, verify
+from ingestor.project import project
 from ingestor.requests import Request, opened
 from ingestor.run import ingest
 from ingestor.sync import sync
@@ -99,9 +101,6 @@ async def _index(work: Work, asked: jobargs.Index) -> None:
 
 
 async def _project(work: Work, asked: jobargs.Project) -> None:
-    from core.atlas.layout import Parameters
-    from ingestor.project import project  # numba and all take seconds to import
-
     parameters = None if asked.seed is None else Parameters(seed=asked.seed)
     said = ""
 
