@@ -4,6 +4,7 @@ The nearest are asked for in growing numbers until a page is full. What is found
 how many were asked for first.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -66,7 +67,8 @@ async def page(
         found = await fetch(k)
         picks, marks = await _shown(conn, asked, found.picks)
         if asked.fold:
-            picks = folded(picks, marks, await same(candidates(picks, marks)))
+            pairs = await asyncio.to_thread(candidates, picks, marks)
+            picks = folded(picks, marks, await same(pairs))
         picks = [pick for pick in picks if mark(str(pick.image_id)) not in cursor.seen]
         if len(picks) > asked.limit or found.complete or _enough(asked, found):
             picks, more = picks[: asked.limit], len(picks) > asked.limit
