@@ -145,6 +145,7 @@ async def run(options: argparse.Namespace, url: str, home: Path) -> dict[str, An
         for facet in facets:
             if facet["key"] not in ("date", "coordinates"):
                 values.setdefault(facet["key"], []).extend(v["value"] for v in facet["values"])
+        values["missing"] = ["country", "type_status", "date", "life_stage"]
         every = filters(values, chance)
         for path in ("facets", "timeline", "map", "taxa/tree"):
             asked = [next(every) for _ in range(options.requests)]

@@ -95,6 +95,15 @@ class Census:
         """The facts of a kind; none where nothing says any."""
         return self.kinds.get(name, NOTHING)
 
+    def says(self, name: str) -> Mask:
+        """Which images say something of a facet; of a decade those that are dated at all."""
+        if name in ("date", "decade"):
+            dated: Mask = self.start != 0
+            return dated
+        if name == "coordinates":
+            return ~np.isnan(self.latitude)
+        return self.kind(name).any(len(self))
+
     @cached_property
     def _sorted(self) -> tuple[Keys, NDArray[np.int64]]:
         keys = _keys(self.ids)
