@@ -6,8 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.identify import queries
 from backend.identify.evidence import Space
-from backend.identify.schemas import IdentifyOptions, Rung
+from backend.identify.schemas import IdentifyOptions
 from core.db.tables import RANKS
+from core.identification.ladder import Step
 
 GENUS, FAMILY = RANKS.index("genus"), RANKS.index("family")
 FEW = 3
@@ -18,22 +19,19 @@ async def sentences(
     conn: AsyncConnection,
     space: Space,
     asked: IdentifyOptions,
-    rungs: Sequence[Rung],
+    steps: Sequence[Step],
     kilometres: float,
 ) -> list[str]:
     """About the genus on the ladder, or else the family: its species, and the place given."""
-    group = next(
-        (r for r in (rungs[GENUS], rungs[FAMILY]) if r.taxon is not None),
-        None,
-    )
-    if group is None or group.taxon is None:
+    group = next((s for s in (steps[GENUS], steps[FAMILY]) if s.code is not None), None)
+    if group is None or group.code is None:
         return []
-    rank = RANKS.index(group.rank)
-    codes = space.taxa.codes[rank] == space.taxa.names[rank].index(group.taxon)
+    taxon = space.taxa.names[group.rank][group.code]
+    codes = space.taxa.codes[group.rank] == group.code
     inside = [space.taxa.lineages[index] for index in codes.nonzero()[0]]
     species = [name for each in inside if (name := each.names[-1])]
     pictured = await queries.pictured_species(conn, space.version, species)
-    said = _unpictured(group.taxon, species, pictured)
+    said = _unpictured(taxon, species, pictured)
     if asked.latitude is not None and asked.longitude is not None:
         place = (asked.latitude, asked.longitude)
         near = await queries.occurrences(
@@ -41,10 +39,11 @@ async def sentences(
         )
         if not any(count for count, _ in near.values()):
             said.append(
-                f"The museum has no record of {group.taxon} within {kilometres:.0f} km of the"
+                f"The museum has no record of {taxon} within {kilometres:.0f} km of the"
                 " place given."
             )
-    return said + _few(rungs[-1].taxon, pictured)
+    last = steps[-1].code
+    return said + _few(None if last is None else space.taxa.names[-1][last], pictured)
 
 
 def _unpictured(taxon: str, species: Sequence[str], pictured: Mapping[str, int]) -> list[str]:

@@ -68,7 +68,7 @@ async def build(
         "named": _named(rungs, last),
         "left_out": sorted(found.own),
         "neighbours": await _shown(conn, found, asked),
-        "lacks": await lacking.sentences(conn, space, asked, rungs, NEAR_KM),
+        "lacks": await lacking.sentences(conn, space, asked, steps, NEAR_KM),
     }
 
 
@@ -148,13 +148,14 @@ class _Candidates:
             if (index := self._taxa.where.get(each.names)) is not None and mine[index]
         ]
         prompt = float(evidence.prompt[mine].max(initial=-1.0))
-        common = self._taxa.lineages[int(mine.argmax())].common_name if rank == SPECIES else None
+        lineage = self._taxa.lineages[int(mine.argmax())]
         return Candidate.model_validate(
             {
                 "rank": RANKS[rank],
                 "name": name,
                 "filter": f"{RANKS[rank]}:{name}",
-                "common_name": common,
+                "common_name": lineage.common_name if rank == SPECIES else None,
+                "lineage": lineage.names[: rank + 1],
                 "score": score,
                 "text_score": float(evidence.text[mine].sum()) if self._text else None,
                 "specimen_score": (

@@ -72,11 +72,11 @@ async def identify_with(request: Request, services: Served) -> Response | Identi
 async def _answer(
     services: Served, asked: IdentifyParams, files: list[File]
 ) -> Response | IdentifyResponse:
-    answer, taxa = await service.identify(services, asked, files)
+    answer = await service.identify(services, asked, files)
     if asked.format == "json":
         return answer
     headers = {"Content-Disposition": 'attachment; filename="identified.csv"'}
-    content = service.as_csv(answer, taxa, asked)
+    content = service.as_csv(answer, asked)
     return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
 

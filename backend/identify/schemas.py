@@ -104,6 +104,8 @@ class Candidate(Shown):
     filter: str
     """As a value of the filter `taxon`."""
     common_name: str | None
+    lineage: list[str | None]
+    """From the kingdom to its own rank; null where the museum does not say."""
     score: float
     """Share of the evidence among the taxa compared, in [0, 1]; not a probability."""
     text_score: float | None

@@ -41,11 +41,8 @@ class Naming:
 
 async def identify(
     services: Services, asked: IdentifyParams, files: list[File]
-) -> tuple[IdentifyResponse, Taxa]:
-    """Name photos; each stands for itself, a photo that cannot be read harms no other.
-
-    Returns the answer and the taxa it speaks of.
-    """
+) -> IdentifyResponse:
+    """Name photos; each stands for itself, a photo that cannot be read harms no other."""
     _check(asked, files)
     within = filter_text.read({"taxon": asked.within})
     async with services.reading() as conn:
@@ -60,7 +57,7 @@ async def identify(
     for photo in read:
         async with services.reading() as conn:
             found.append(await _identified(conn, naming, asked, photo))
-    answer = IdentifyResponse(
+    return IdentifyResponse(
         embed_version=version_service.ref(version),
         method=asked.method,
         certainty=asked.certainty,
@@ -69,14 +66,13 @@ async def identify(
         photos=found,
         caveat=CAVEAT,
     )
-    return answer, naming.space.taxa
 
 
-def as_csv(answer: IdentifyResponse, taxa: Taxa, asked: IdentifyParams) -> str:
+def as_csv(answer: IdentifyResponse, asked: IdentifyParams) -> str:
     """The answer as rows: of labels where any were given, else of taxa."""
     if asked.labels or asked.bins:
         return table.of_labels(answer, asked.limit)
-    return table.of_taxa(answer, taxa, asked.rank)
+    return table.of_taxa(answer, asked.rank)
 
 
 def _check(asked: IdentifyParams, files: list[File]) -> None:

@@ -6,28 +6,25 @@ from collections.abc import Iterator, Sequence
 
 from backend.identify.schemas import IdentifyResponse
 from core.db.tables import RANKS
-from core.identification.taxa import Taxa
 
 COLUMNS = ("file_name", *RANKS[:-1], "species_epithet", "species", "common_name", "score")
 LABEL_COLUMNS = ("file_name", "classification", "score")
 SPECIES = RANKS.index("species")
 
 
-def of_taxa(answer: IdentifyResponse, taxa: Taxa, rank: str) -> str:
+def of_taxa(answer: IdentifyResponse, rank: str) -> str:
     """A row a photo and candidate of `rank`; a photo that could not be named has one bare row."""
     index = RANKS.index(rank)
     columns = COLUMNS if index == SPECIES else ("file_name", *RANKS[: index + 1], "score")
-    return _csv(columns, _rows(answer, taxa, index))
+    return _csv(columns, _rows(answer, index))
 
 
-def _rows(answer: IdentifyResponse, taxa: Taxa, index: int) -> Iterator[dict[str, str]]:
+def _rows(answer: IdentifyResponse, index: int) -> Iterator[dict[str, str]]:
     for photo in answer.photos:
         if not photo.rungs:
             yield {"file_name": photo.name}
         for candidate in photo.rungs[index].candidates if photo.rungs else ():
-            code = taxa.names[index].index(candidate.name)
-            first = taxa.lineages[int((taxa.codes[index] == code).argmax())]
-            names = zip(RANKS[: index + 1], first.names[: index + 1], strict=True)
+            names = zip(RANKS[: index + 1], candidate.lineage, strict=True)
             yield {
                 "file_name": photo.name,
                 **{rank: name or "" for rank, name in names},

@@ -1208,6 +1208,11 @@ export interface components {
             /** Common Name */
             common_name: string | null;
             /**
+             * Lineage
+             * @description From the kingdom to its own rank; null where the museum does not say.
+             */
+            lineage: (string | null)[];
+            /**
              * Score
              * @description Share of the evidence among the taxa compared, in [0, 1]; not a probability.
              */
