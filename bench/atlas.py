@@ -151,7 +151,14 @@ def main() -> None:
         process = serve(home)
         try:
             name = "bench"
-            for path in ("", "/points", "/points", "/colours?by=family", "/mask?taxon=Animalia"):
+            for path in (
+                "",
+                "",
+                "/points",
+                "/points",
+                "/colours?by=family",
+                "/mask?taxon=Animalia",
+            ):
                 body, sent, seconds = fetch(name + path)
                 print(f"{path or '/':22} {len(body):>9,} bytes, {sent:>9,} sent, {seconds:.2f} s")
             with sync_playwright() as playwright:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -88,6 +89,35 @@ async def _anew(
             f"Nothing is embedded in {version.embed_version!r} yet; run bin/ingest_embed first"
         )
     fitted = layout.sample(len(ids), parameters.most_fitted, parameters.seed)
+    where, explained = await _arranged(engine, version, ids, fitted, parameters, progress)
+    placed = len(ids) - len(fitted)
+    made = {
+        "method": parameters.method,
+        "params": _params(parameters, len(fitted), explained),
+        "fitted": len(fitted),
+        "placed": placed,
+        "fitted_at": func.now(),
+    }
+    progress("Writing it down", 0.95)
+    async with engine.begin() as conn:
+        await atlas.lock(conn)
+        await atlas.forget(conn, version.id)
+        order = along(where)
+        await atlas.store(conn, version.id, ids[order], where[order])
+        await _describe(conn, version, made)
+    progress("Done", 1.0)
+    return ProjectReport(version.embed_version, parameters.method, len(fitted), placed, len(ids))
+
+
+async def _arranged(
+    engine: AsyncEngine,
+    version: Version,
+    ids: Ids,
+    fitted: NDArray[np.int64],
+    parameters: Parameters,
+    progress: Progress,
+) -> tuple[Floats, float]:
+    """Positions [n, 2] of `ids`, made of those at `fitted`; the variance the components explain."""
     vectors = await _read(engine, version, ids[fitted])
     components, arranged = await asyncio.to_thread(
         layout.arrange, vectors, parameters, lambda what, done: progress(what, 0.8 * done)
@@ -101,24 +131,7 @@ async def _anew(
         read = components.apply(await _read(engine, version, ids[part]))
         where[part] = await asyncio.to_thread(layout.add, reduced, arranged, read, parameters)
         progress("Placing the others", 0.8 + 0.15 * (start + len(part)) / len(others))
-    progress("Writing it down", 0.95)
-    async with engine.begin() as conn:
-        await atlas.lock(conn)
-        await atlas.forget(conn, version.id)
-        order = along(where)
-        await atlas.store(conn, version.id, ids[order], where[order])
-        made = {
-            "method": parameters.method,
-            "params": _params(parameters, len(fitted), components.explained),
-            "fitted": len(fitted),
-            "placed": len(others),
-            "fitted_at": func.now(),
-        }
-        await _describe(conn, version, made)
-    progress("Done", 1.0)
-    return ProjectReport(
-        version.embed_version, parameters.method, len(fitted), len(others), len(ids)
-    )
+    return where, components.explained
 
 
 def _params(parameters: Parameters, fitted: int, explained: float) -> dict[str, Any]:

@@ -176,6 +176,7 @@ async def store(conn: AsyncConnection, version_id: int, ids: Ids, where: Floats)
             "ys": part[:, 1].tolist(),
         }
         await conn.execute(statement, binds)
+    await conn.execute(text("ANALYZE projection"))  # else the first looks at it are planned blindly
 
 
 async def taxa(conn: AsyncConnection, version_id: int) -> dict[str, Sequence[str | None]]:
