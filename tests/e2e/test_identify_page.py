@@ -74,8 +74,10 @@ def test_a_photo_is_named_and_its_evidence_followed(tab: Page, bird_server: str)
         expect(verdict(tab)).to_contain_text(photo["named"]["name"])
     best = photo["rungs"][0]["candidates"][0]
     expect(ladder.get_by_text("the ladder stops here")).to_have_count(1 if photo["named"] else 0)
-    ladder.locator("summary").first.click()
-    ladder.get_by_role("button", name=re.compile(best["name"])).click()
+    kingdom = ladder.locator("details").first
+    if kingdom.get_attribute("open") is None:  # open where the ladder stops
+        kingdom.locator("summary").click()
+    kingdom.get_by_role("button", name=re.compile(best["name"])).click()
     evidence = tab.get_by_role("region", name=f"Evidence for {best['name']}")
     links = evidence.locator("li a[href^='/record/']:not([aria-hidden])")
     expect(links).to_have_count(len(best["evidence"]))
