@@ -79,12 +79,18 @@ async def build_index(
                 progress("measuring what it finds", None)
                 new = replace(version, index_kind=chosen, index_params=planned)
                 planned["recall"] = await measure(engine, new, await encoder(version), target)
-        await conn.execute(text(f"ANALYZE {partition_name(version.id)}"))
-        switched = await versions.set_index(conn, version, chosen, planned)
-        for slot in partitions.SLOTS:
-            if slot != planned.get("slot"):
-                await partitions.drop_index(conn, version.id, slot)
-        return switched
+        return await _switch(conn, version, chosen, planned)
+
+
+async def _switch(
+    conn: AsyncConnection, version: Version, kind: str, planned: Mapping[str, Any]
+) -> Version:
+    await conn.execute(text(f"ANALYZE {partition_name(version.id)}"))
+    switched = await versions.set_index(conn, version, kind, planned)
+    for slot in partitions.SLOTS:
+        if slot != planned.get("slot"):
+            await partitions.drop_index(conn, version.id, slot)
+    return switched
 
 
 def _other_slot(version: Version) -> int:

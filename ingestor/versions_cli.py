@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, TypeVar
 
 import typer
@@ -94,13 +95,6 @@ def index(
     params = {key: value for key, value in given.items() if value is not None}
     registry = EncoderRegistry(settings.load())
 
-    async def encoder(version: Version) -> EncodeTexts | None:
-        try:
-            return (await registry.get(version)).encode_texts
-        except BioCosmosError as error:
-            ERR.print(f"Words are not measured: {error.detail}", highlight=False)
-            return None
-
     async def work(engine: AsyncEngine) -> Version:
         with Progress(console=ERR, transient=True) as bar:
             task = bar.add_task("building", total=None)
@@ -110,7 +104,8 @@ def index(
 
             return await build_index(
                 engine, name, kind,
-                params=params, encoder=encoder, target=target, progress=progress,
+                params=params, encoder=partial(_texts_of, registry),
+                target=target, progress=progress,
             )  # fmt: skip
 
     try:
@@ -122,6 +117,14 @@ def index(
     OUT.print(f"{built.embed_version}: {built.index_kind} {params_said}".rstrip())
     if built.index_kind != "exact":
         OUT.print(_measured(built))
+
+
+async def _texts_of(registry: EncoderRegistry, version: Version) -> EncodeTexts | None:
+    try:
+        return (await registry.get(version)).encode_texts
+    except BioCosmosError as error:
+        ERR.print(f"Words are not measured: {error.detail}", highlight=False)
+        return None
 
 
 @app.command("verify")

@@ -106,7 +106,8 @@ async def test_searches_never_notice(filled: AsyncEngine) -> None:
 async def test_vectors_are_stored_while_it_is_built(filled: AsyncEngine) -> None:
     """The lock of a build lets writers pass: seen from one that waits inside the build."""
     async with filled.connect() as holder:
-        await holder.execute(text("LOCK TABLE embedding_v1 IN ROW EXCLUSIVE MODE"))  # a build waits for it
+        # A build waits for it.
+        await holder.execute(text("LOCK TABLE embedding_v1 IN ROW EXCLUSIVE MODE"))
         building = asyncio.create_task(build_index(filled, "v", "ivfflat"))
         async with filled.connect() as watching:
             conn = await watching.execution_options(isolation_level="AUTOCOMMIT")
