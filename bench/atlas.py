@@ -55,7 +55,8 @@ def compute(images: int, dim: int) -> None:
     arranged = time.perf_counter()
     others = np.setdiff1d(np.arange(images), sample)
     reduced = components.apply(vectors[sample])
-    layout.add(reduced, positions, components.apply(vectors[others]), parameters)
+    if len(others):
+        layout.add(reduced, positions, components.apply(vectors[others]), parameters)
     placed = time.perf_counter()
     print(
         f"arranging {len(sample):,} of {dim} values: {arranged - started:.0f} s;"
