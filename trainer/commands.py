@@ -106,9 +106,7 @@ def train(config: Config, settings: Settings, folder: Path, label: str, told: To
         judge = Judge(config, prepared, place)
         facts = prepared.facts(part)
         if config.head is not None and config.head.labels == "cluster":
-            labels = _clusters(config.head, config.seed, prepared, judge, released, folder)
-            facts = replace(facts, labels=labels)
-            say(f"{labels.max() + 1} clusters of {len(labels)} pictures")
+            facts = replace(facts, labels=_clusters(config, prepared, judge, released, folder, say))
         loss = objective(config, facts, place.device)
         latest: dict[str, Result] = {}
 
@@ -207,12 +205,7 @@ def split(config: Config, settings: Settings, out: Path) -> Divided:
 
 
 def _clusters(
-    head: HeadSettings,
-    seed: int,
-    prepared: Prepared,
-    judge: Judge,
-    released: Released,
-    folder: Path,
+    config: Config, prepared: Prepared, judge: Judge, released: Released, folder: Path, say: Say
 ) -> NDArray[np.int64]:
     """Which pictures look alike to the starting model; kept, so that a run goes on with them."""
     kept = folder / CLUSTERS
@@ -221,7 +214,9 @@ def _clusters(
     towers = Towers(released).to(judge.place.device).eval()
     vectors = torch.from_numpy(judge.images(towers, prepared.part(["train"])))
     towers.train()
-    labels = spherical_k_means(vectors, head.clusters, head.iterations, seed).numpy()
+    own = config.head or HeadSettings()
+    labels = spherical_k_means(vectors, own.clusters, own.iterations, config.seed).numpy()
+    say(f"{own.clusters} clusters of {len(labels)} pictures")
     if judge.place.leads:
         part = kept.with_suffix(".part")
         with part.open("wb") as file:
