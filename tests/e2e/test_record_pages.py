@@ -186,6 +186,11 @@ def test_a_taxon_shows_what_the_api_knows(
     expect(alike.locator("li")).to_have_count(len(by_view), timeout=SLOW)
     for at, each in enumerate(by_view):
         expect(alike.locator("li").nth(at)).to_contain_text(each["name"])
+    places = api(live_server, "map", taxon=species["value"])
+    dots = page.get_by_role("group", name="Map of the world").locator("a")
+    expect(dots).to_have_count(len(places["cells"]))
+    located = f"{places['with_coordinates']:,} of {places['total']:,} images have coordinates"
+    expect(page.get_by_text(located)).to_be_visible()
     outside = page.get_by_role("link", name="GBIF")
     expect(outside).to_have_attribute("target", "_blank")
     page.get_by_role("link", name="Look through its images").click()

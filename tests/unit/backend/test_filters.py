@@ -162,7 +162,12 @@ def test_what_cannot_be_understood_is_said(params: dict[str, str], said: str) ->
 
 
 def test_too_many_or_too_long_values_are_refused() -> None:
-    for wrong in ({"country": ["x"] * 51}, {"taxon": ["x"] * 501}, {"taxon": "x" * 201}, {"text": "a\0"}):
+    for wrong in (
+        {"country": ["x"] * 51},
+        {"taxon": ["x"] * 501},
+        {"taxon": "x" * 201},
+        {"text": "a\0"},
+    ):
         with pytest.raises(ValueError, match="validation error"):
             read(**wrong)
 

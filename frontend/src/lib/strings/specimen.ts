@@ -59,6 +59,12 @@ export const specimen = {
     monthsNone: "No image is dated to the month.",
     month: (name: string, count: number) => `${name}: ${plural(count, "image")}`,
     years: (from: number, to: number) => `Collected ${from === to ? from : `${from}–${to}`}`,
+    map: "Where",
+    mapLabel: "Map of the world with the places of its images",
+    mapCell: (count: number, latitude: number, longitude: number) =>
+      `${plural(count, "image")} near ${latitude.toFixed(1)}°, ${longitude.toFixed(1)}°`,
+    mapAbout: (located: number, total: number) =>
+      `${located.toLocaleString("en")} of ${plural(total, "image")} have coordinates. The larger the dot, the more images.`,
     places: "Countries",
     placesMore: (count: number) => `and ${count} more`,
     placesNone: "No country is stated.",
