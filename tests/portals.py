@@ -12,15 +12,15 @@ QUICK = Patience(attempts=3, base=0.01, calm=0.05)
 
 
 @pytest.fixture(scope="module")
-def museum():
+def drawn():
     """A tiny museum."""
     return draw_museum(seed=5, size="tiny")
 
 
 @pytest.fixture
-async def server(museum):
+async def server(drawn):
     """The museum's server, which speaks GBIF, iDigBio and IIIF."""
-    async with SampleServer(museum) as running:
+    async with SampleServer(drawn) as running:
         yield running
 
 
@@ -32,10 +32,10 @@ async def portal(engine):
         yield made
 
 
-def published(museum, server):
+def published(drawn, server):
     """The links of every record with media as the museum means them, without sound."""
     found = {}
-    for medium in museum.media:
+    for medium in drawn.media:
         links = found.setdefault(medium.record, set())
         if medium.type == "StillImage":
             links.add(f"{server.url}/images/{medium.file}")

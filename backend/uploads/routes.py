@@ -20,10 +20,10 @@ async def upload(image: UploadFile, services: Served, conn: Writing) -> Upload:
 @router.get(
     "/{id}",
     response_class=Response,
-    responses={200: {"description": "The picture", "content": {"image/jpeg": {}}}},
+    responses={200: {"description": "The picture", "content": {"image/webp": {}}}},
 )
 async def uploaded(id: Annotated[str, Path(pattern="^[0-9a-f]{64}$")], conn: Reading) -> Response:
-    """The stored copy of a picture: JPEG, at most 2048 pixels wide and high."""
+    """The stored copy of a picture: WebP without loss, at most 2048 pixels wide and high."""
     found = await service.get(conn, id)
     headers = {"Cache-Control": "private, max-age=3600", "ETag": f'"{id}"'}
-    return Response(found["content"], media_type="image/jpeg", headers=headers)
+    return Response(found["content"], media_type="image/webp", headers=headers)

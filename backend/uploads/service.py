@@ -17,8 +17,6 @@ from core.settings import Settings
 LONG_SIDE = 2048
 """Pixels. At 1024 a photo of 2250 pixels was 0.989 like itself to a small real model, at 2048
 0.9995: shrinking in two steps blurs more than in one."""
-QUALITY = 95
-"""Of the JPEG, without chroma subsampling: high enough that the same picture finds itself."""
 
 
 class _Copy(NamedTuple):
@@ -28,7 +26,11 @@ class _Copy(NamedTuple):
 
 
 def _copy(data: bytes, settings: Settings) -> _Copy:
-    """A JPEG of the pixels alone, so that no place or name of the sender is kept."""
+    """The pixels alone, so that no place or name of the sender is kept; without loss.
+
+    At JPEG's quality 98 a small photo of saturated colours was only 0.9990 like itself to a real
+    model; this takes a fifth more bytes, and 0.2 s for a large one.
+    """
     image = images.decode(
         data, max_pixels=settings.max_image_pixels, max_bytes=settings.max_upload_bytes
     )
@@ -36,7 +38,7 @@ def _copy(data: bytes, settings: Settings) -> _Copy:
     bare = PIL.Image.new("RGB", image.size)
     bare.paste(image)
     buffer = io.BytesIO()
-    bare.save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+    bare.save(buffer, "WEBP", lossless=True, method=0, quality=0)  # the quickest, not the smallest
     return _Copy(buffer.getvalue(), *image.size)
 
 

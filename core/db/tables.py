@@ -503,7 +503,7 @@ upload = Table(
     "upload",
     metadata,
     Column("sha256", Text, primary_key=True),
-    Column("content", LargeBinary, nullable=False),  # re-encoded JPEG, metadata stripped
+    Column("content", LargeBinary, nullable=False),  # WebP without loss, metadata stripped
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),

@@ -21,10 +21,15 @@ OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 async def engine(museum: Museum):
     """On the museum's database, without jobs before and after."""
     made = create_engine(museum.url)
+
+    async def clear() -> None:
+        async with made.begin() as connection:
+            for table in ("job", "procrastinate.procrastinate_jobs"):
+                await connection.execute(text(f"DELETE FROM {table}"))
+
+    await clear()
     yield made
-    async with made.begin() as connection:
-        for table in ("job", "procrastinate.procrastinate_jobs"):
-            await connection.execute(text(f"DELETE FROM {table}"))
+    await clear()
     await made.dispose()
 
 

@@ -131,7 +131,7 @@ async def test_an_upload_is_upright_small_and_without_metadata(client):
     body = answer.json()
     assert (body["width"], body["height"]) == (1024, 2048)
     kept = await client.get(body["url"])
-    assert kept.headers["content-type"] == "image/jpeg"
+    assert kept.headers["content-type"] == "image/webp"
     assert b"SecretCamera" not in kept.content
     assert Image.open(io.BytesIO(kept.content)).size == (1024, 2048)
     assert not Image.open(io.BytesIO(kept.content)).getexif()

@@ -60,14 +60,14 @@ async def state(engine):
 
 
 @pytest.mark.slow
-async def test_three_sources_make_one_museum(engine, settings, server, portal, museum, tmp_path):
+async def test_three_sources_make_one_museum(engine, settings, server, portal, drawn, tmp_path):
     await from_idigbio(engine, server, portal)
     alone = await value(engine, f"SELECT count(*) FROM ({SHOWN}) AS shown")
     await from_gbif(engine, server, portal)
     await from_archive(engine, server, tmp_path)
     # the archive knows all records, and its own come first
     assert alone < await value(engine, f"SELECT count(*) FROM ({SHOWN}) AS shown")
-    assert await value(engine, f"SELECT count(*) FROM ({SHOWN}) AS shown") == len(museum.records)
+    assert await value(engine, f"SELECT count(*) FROM ({SHOWN}) AS shown") == len(drawn.records)
     shown = f"SELECT count(*) FROM record WHERE id IN ({SHOWN}) AND source <> 'dwca'"
     assert await value(engine, shown) == 0
     wrong = (
@@ -80,7 +80,7 @@ async def test_three_sources_make_one_museum(engine, settings, server, portal, m
         "SELECT count(*) FROM image i JOIN record_image ri ON ri.image_id = i.id"
         f" WHERE same_as IS NULL AND record_id IN ({SHOWN})"
     )
-    stills = {(m.record, m.file) for m in museum.media if m.type == "StillImage"}
+    stills = {(m.record, m.file) for m in drawn.media if m.type == "StillImage"}
     assert await value(engine, once) == len(stills)
     await fetch_images(engine, settings, rate=1000.0, limit=40, manners=BRISK)
     assert await value(engine, once) == len(stills)

@@ -43,8 +43,8 @@ def holdings(draw):
 
 
 @pytest.fixture(scope="module")
-def held(museum):
-    with SampleServer(museum) as running:
+def held(drawn):
+    with SampleServer(drawn) as running:
         yield running
 
 

@@ -28,10 +28,10 @@ async def portal(engine):
 @pytest.mark.parametrize(
     "fault", ["429", "503", "420", "500", "hang", "truncate", "html", "disconnect", "garble"]
 )
-async def test_trouble_that_passes_is_waited_out(server, portal, museum, fault):
+async def test_trouble_that_passes_is_waited_out(server, portal, drawn, fault):
     server.misbehave(SEARCH, fault, times=2, retry_after=None)
     answer = await portal.get(server.url + SEARCH, [("limit", "3")])
-    assert answer["count"] == len(museum.records)
+    assert answer["count"] == len(drawn.records)
     assert len(server.visits) == 3
     assert {visit.user_agent for visit in server.visits} == {
         v for v in {visit.user_agent for visit in server.visits} if "me@example.org" in v
@@ -173,8 +173,8 @@ async def test_a_host_whose_breaker_is_open_is_not_asked(server, engine):
     assert len(server.visits) == 1
 
 
-async def test_a_redirect_takes_a_turn_of_its_own_and_leads_on(server, museum, engine):
-    async with SampleServer(museum, host="127.0.0.2") as other:
+async def test_a_redirect_takes_a_turn_of_its_own_and_leads_on(server, drawn, engine):
+    async with SampleServer(drawn, host="127.0.0.2") as other:
         server.misbehave(SEARCH, "elsewhere", times=1, to=other.url)
         async with Portal(Settings(contact="x"), engine, rate=50) as portal:
             answer = await portal.get(server.url + SEARCH, [("limit", "3")])

@@ -28,14 +28,14 @@ async def opened(server, portal, *, page_size=7, window=100_000, **kw):
     return await open_gbif(portal, server.url, query, page_size=page_size, window=window, **kw)
 
 
-def published(museum, server):
+def published(drawn, server):
     """What a search for still images shows: no record that has none."""
-    return {record: links for record, links in portals.published(museum, server).items() if links}
+    return {record: links for record, links in portals.published(drawn, server).items() if links}
 
 
-async def test_every_record_comes_with_its_own_images_and_once(server, portal, museum, engine):
+async def test_every_record_comes_with_its_own_images_and_once(server, portal, drawn, engine):
     receipt = await ingest(engine, await opened(server, portal))
-    truth = published(museum, server)
+    truth = published(drawn, server)
     assert await pairs(engine) == truth
     assert (receipt.new, receipt.seen) == (len(truth), len(truth))
     assert receipt.complete
@@ -76,13 +76,13 @@ async def test_a_dataset_that_is_gone_does_not_stop_the_run(server, portal, engi
 
 @pytest.mark.parametrize("window", [40, 15, 9])
 async def test_past_the_window_the_search_is_cut_and_nothing_is_lost(
-    server, portal, museum, engine, window
+    server, portal, drawn, engine, window
 ):
     server.portals.gbif.window = window
     receipt = await ingest(engine, await opened(server, portal, window=window))
     assert receipt.complete
-    assert receipt.seen == len(published(museum, server))
-    assert await pairs(engine) == published(museum, server)
+    assert receipt.seen == len(published(drawn, server))
+    assert await pairs(engine) == published(drawn, server)
 
 
 async def test_a_limit_reads_no_more_and_withdraws_nothing(server, portal, engine):
@@ -93,7 +93,7 @@ async def test_a_limit_reads_no_more_and_withdraws_nothing(server, portal, engin
 
 
 @pytest.mark.parametrize("window", [100_000, 15])
-async def test_a_broken_run_goes_on_where_it_stopped(server, portal, museum, engine, window):
+async def test_a_broken_run_goes_on_where_it_stopped(server, portal, drawn, engine, window):
     server.portals.gbif.window = window
     source = await opened(server, portal, window=window)
     pages = 0
@@ -107,17 +107,17 @@ async def test_a_broken_run_goes_on_where_it_stopped(server, portal, museum, eng
     with pytest.raises(PortalError, match="goes on from here"):
         await ingest(engine, source, progress=stop)
     read = await value(engine, "SELECT count(*) FROM record")
-    assert 0 < read < len(published(museum, server))
+    assert 0 < read < len(published(drawn, server))
     server.rules.clear()
     visits = len(server.visits)
     receipt = await ingest(engine, await opened(server, portal, window=window))
-    assert receipt.seen == len(published(museum, server))
+    assert receipt.seen == len(published(drawn, server))
     assert receipt.unchanged == 0, "no record was read twice"
     assert len(server.visits) > visits
-    assert await pairs(engine) == published(museum, server)
+    assert await pairs(engine) == published(drawn, server)
 
 
-async def test_trouble_in_the_middle_changes_nothing(server, portal, museum, engine):
+async def test_trouble_in_the_middle_changes_nothing(server, portal, drawn, engine):
     source = await opened(server, portal)
     faults = ["429", "503", "garble", "html", "disconnect", "truncate"]
 
@@ -128,7 +128,7 @@ async def test_trouble_in_the_middle_changes_nothing(server, portal, museum, eng
     receipt = await ingest(engine, source, progress=worse)
     assert not faults
     assert receipt.complete
-    assert await pairs(engine) == published(museum, server)
+    assert await pairs(engine) == published(drawn, server)
 
 
 async def mutated(engine, server, portal, change):
@@ -193,7 +193,7 @@ async def test_pages_that_shift_forward_lose_nothing(server, portal, engine):
 
 
 async def test_records_that_gbif_counts_but_withholds_are_no_reason_to_withdraw(
-    server, portal, engine, museum
+    server, portal, engine, drawn
 ):
     await ingest(engine, await opened(server, portal))
     gbif = server.portals.gbif
@@ -284,7 +284,7 @@ async def downloaded(server, portal, tmp_path, engine, told=None):
 
 
 async def test_a_download_gives_the_very_records_of_the_search(
-    server, portal, tmp_path, engine, museum
+    server, portal, tmp_path, engine, drawn
 ):
     await ingest(engine, await opened(server, portal))
     ids = {row[0] for row in (await everything(engine))["records"]}

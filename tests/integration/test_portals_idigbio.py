@@ -30,9 +30,9 @@ async def opened(server, portal, rq=ALL, **options):
     return await open_idigbio(portal, server.url, server.url, parse_rq(rq), **options)
 
 
-async def test_every_record_comes_with_its_own_images_and_once(server, portal, museum, engine):
+async def test_every_record_comes_with_its_own_images_and_once(server, portal, drawn, engine):
     receipt = await ingest(engine, await opened(server, portal))
-    truth = published(museum, server)
+    truth = published(drawn, server)
     assert await pairs(engine) == truth
     assert receipt.seen == receipt.new == len(truth)
     assert receipt.complete
@@ -53,10 +53,10 @@ async def test_a_recordset_is_a_dataset_with_its_attribution(server, portal, eng
     assert len(found) == 3
 
 
-async def test_requests_are_few_and_sorted_by_uuid(server, portal, museum, engine):
+async def test_requests_are_few_and_sorted_by_uuid(server, portal, drawn, engine):
     await ingest(engine, await opened(server, portal, page_size=20))
     paths = [visit.path for visit in server.visits]
-    pages = -(-len(published(museum, server)) // 20)
+    pages = -(-len(published(drawn, server)) // 20)
     assert paths.count(RECORDS) == pages + 2  # counted before and after
     assert paths.count(MEDIA) == pages
 
@@ -72,7 +72,7 @@ async def test_dates_invented_by_the_index_are_not_stored(server, portal, engine
     assert await value(engine, wrong) == 0
 
 
-async def test_images_come_from_the_portals_rendition(server, portal, museum, engine, tmp_path):
+async def test_images_come_from_the_portals_rendition(server, portal, drawn, engine, tmp_path):
     await ingest(engine, await opened(server, portal), limit=12)
     home = Settings(home=tmp_path / "home", contact="me@example.org")
     counts = await fetch_images(engine, home, rate=500)
@@ -84,7 +84,7 @@ async def test_images_come_from_the_portals_rendition(server, portal, museum, en
     assert kept == 0
 
 
-async def test_a_broken_run_goes_on_where_it_stopped(server, portal, museum, engine):
+async def test_a_broken_run_goes_on_where_it_stopped(server, portal, drawn, engine):
     pages = 0
 
     def stop(done, total):
@@ -99,11 +99,11 @@ async def test_a_broken_run_goes_on_where_it_stopped(server, portal, museum, eng
     assert await value(engine, "SELECT count(*) FROM record") in (21, 28)
     server.rules.clear()
     receipt = await ingest(engine, await opened(server, portal))
-    assert receipt.seen == receipt.new == len(published(museum, server))
-    assert await pairs(engine) == published(museum, server)
+    assert receipt.seen == receipt.new == len(published(drawn, server))
+    assert await pairs(engine) == published(drawn, server)
 
 
-async def test_trouble_in_the_middle_changes_nothing(server, portal, museum, engine):
+async def test_trouble_in_the_middle_changes_nothing(server, portal, drawn, engine):
     faults = ["429", "503", "garble", "html", "disconnect", "truncate"]
 
     def worse(done, total):
@@ -113,7 +113,7 @@ async def test_trouble_in_the_middle_changes_nothing(server, portal, museum, eng
     receipt = await ingest(engine, await opened(server, portal), progress=worse)
     assert not faults
     assert receipt.complete
-    assert await pairs(engine) == published(museum, server)
+    assert await pairs(engine) == published(drawn, server)
 
 
 async def test_what_is_added_and_removed_while_reading_shifts_no_page(server, portal, engine):
@@ -195,25 +195,25 @@ async def test_real_records_come_through_whole(server, portal, engine):
 
 
 @pytest.mark.parametrize("version", [2, 3])
-async def test_a_collection_of_manifests_is_a_museum(server, portal, museum, engine, version):
+async def test_a_collection_of_manifests_is_a_museum(server, portal, drawn, engine, version):
     url = f"{server.url}/presentation/{version}/collection.json"
     receipt = await ingest(engine, IiifSource(portal, url))
-    truth = published(museum, server)
+    truth = published(drawn, server)
     found = await pairs(engine)
     assert {record: links for record, links in found.items() if links} == {
         record: links for record, links in truth.items() if links
     }
-    assert receipt.seen == len(museum.records)
+    assert receipt.seen == len(drawn.records)
     assert await value(engine, "SELECT title FROM dataset") == "Sample museum"
     renditions = "SELECT count(*) FROM image WHERE fetch_url NOT LIKE '%/full/!1024,1024/%'"
     assert await value(engine, renditions) == 0
     before = await everything(engine)
     again = await ingest(engine, IiifSource(portal, url))
-    assert again.unchanged == len(museum.records)
+    assert again.unchanged == len(drawn.records)
     assert await everything(engine) == before
 
 
-async def test_a_broken_run_over_a_collection_goes_on(server, portal, museum, engine):
+async def test_a_broken_run_over_a_collection_goes_on(server, portal, drawn, engine):
     url = f"{server.url}/presentation/3/collection.json"
 
     def stop(done, total):
@@ -224,24 +224,24 @@ async def test_a_broken_run_over_a_collection_goes_on(server, portal, museum, en
     assert await value(engine, "SELECT count(*) FROM record") == 10
     server.rules.clear()
     receipt = await ingest(engine, IiifSource(portal, url))
-    assert receipt.seen == receipt.new == len(museum.records)
+    assert receipt.seen == receipt.new == len(drawn.records)
 
 
-async def test_a_manifest_that_is_gone_does_not_stop_the_others(server, portal, museum, engine):
-    name = museum.records[3]["occurrenceID"].removeprefix("urn:uuid:")
+async def test_a_manifest_that_is_gone_does_not_stop_the_others(server, portal, drawn, engine):
+    name = drawn.records[3]["occurrenceID"].removeprefix("urn:uuid:")
     server.misbehave(f"*/{name}/manifest.json", "404")
     url = f"{server.url}/presentation/2/collection.json"
     receipt = await ingest(engine, IiifSource(portal, url))
-    assert receipt.seen == len(museum.records) - 1
+    assert receipt.seen == len(drawn.records) - 1
     assert any("404" in r or "answered" in r for r in receipt.rejected)
 
 
-async def test_one_manifest_and_one_image_service(server, portal, museum, engine):
-    name = museum.records[0]["occurrenceID"].removeprefix("urn:uuid:")
+async def test_one_manifest_and_one_image_service(server, portal, drawn, engine):
+    name = drawn.records[0]["occurrenceID"].removeprefix("urn:uuid:")
     one = await ingest(
         engine, IiifSource(portal, f"{server.url}/presentation/3/{name}/manifest.json")
     )
-    file = museum.media[0].file
+    file = drawn.media[0].file
     image = await ingest(engine, IiifSource(portal, f"{server.url}/iiif/2/{file}/info.json"))
     assert (one.seen, image.seen, image.images_linked) == (1, 1, 1)
     with pytest.raises(UnreadableSource, match="neither"):

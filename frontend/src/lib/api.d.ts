@@ -759,7 +759,7 @@ export interface paths {
         };
         /**
          * Uploaded
-         * @description The stored copy of a picture: JPEG, at most 2048 pixels wide and high.
+         * @description The stored copy of a picture: WebP without loss, at most 2048 pixels wide and high.
          */
         get: operations["uploaded"];
         put?: never;
@@ -6949,7 +6949,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/jpeg": unknown;
+                    "image/webp": unknown;
                 };
             };
             /** @description What went wrong */
