@@ -1,9 +1,12 @@
 """What reaches the hosts, measured at the hosts, with one process and with several."""
 
+from contextlib import ExitStack
+
 import pytest
 
+from core.sample.server import Visit
 from ingestor.manners import Manners
-from tests.faults.museum import host, images, link, windows, workers
+from tests.faults.museum import host, images, link, looks, windows, workers
 
 RATE = 5
 IN_FLIGHT = 0.25
@@ -23,12 +26,25 @@ async def test_never_more_requests_in_a_second_than_the_rate(
     servers = [serve(1), serve(2)]
     servers[1].misbehave("/images/*", "elsewhere", times=6, to=servers[0].url)
     await link(engine, [f"{s.url}/images/{name}" for s in servers for name in names[:20]])
-    with workers(processes, settings, RATE, BRISK):
-        pass
+    with ExitStack() as stack:
+        looked = [stack.enter_context(looks(server)) for server in servers]
+        stack.enter_context(workers(processes, settings, RATE, BRISK))
     assert {row.state for row in (await images(engine)).values()} == {"ok"}
-    for server, asked in zip(servers, (27, 21), strict=True):
+    for server, asked, seen in zip(servers, (27, 21), looked, strict=True):
         assert len(server.visits) == asked
-        assert windows(server.visits, RATE) >= 1.0
+        assert windows(server.visits, RATE, seen) >= 1.0
+
+
+def test_too_many_requests_would_be_noticed_on_an_idle_machine():
+    seen = [tick / 500 for tick in range(2000)]
+    for gap, most in ((0.19, 0.96), (0.207, 1.05)):
+        visits = [Visit(1 + number * gap, "/", "") for number in range(10)]
+        assert 5 * gap <= windows(visits, RATE, seen) < most
+    late = [1.0, 1.3, *(1.414 + number * 0.207 for number in range(8))]  # held up by 93 ms
+    visits = [Visit(at, "/", "") for at in late]
+    assert windows(visits, RATE, seen) < 1.0
+    busy = [tick for tick in seen if not 1.2 < tick < 1.3]
+    assert windows(visits, RATE, busy) >= 1.0
 
 
 @pytest.mark.parametrize("processes", SOME)
