@@ -1,7 +1,7 @@
 """The photos of a request, wherever they come from, as vectors of one version."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -50,18 +50,18 @@ async def read(
     async with services.reading() as conn:
         for image_id in asked.like:
             photo = Photo(str(image_id), like=image_id)
-            photos.append(await _told(photo, lambda i=image_id: _image(conn, version, i)))  # type: ignore[misc]
+            photos.append(await _told(photo, _image(conn, version, image_id)))
         for record_id in asked.record:
             photo = Photo(str(record_id), record=record_id)
-            photos.append(await _told(photo, lambda r=record_id: _record(conn, version, r)))  # type: ignore[misc]
+            photos.append(await _told(photo, _record(conn, version, record_id)))
     return photos
 
 
-async def _told(photo: Photo, subject: Callable[[], Awaitable[Subject]]) -> Photo:
+async def _told(photo: Photo, subject: Awaitable[Subject]) -> Photo:
     """`photo` with its subject, or with the sentence of what is wrong with it."""
     who = (photo.name, photo.image, photo.like, photo.record)
     try:
-        return Photo(*who, subject=await subject())
+        return Photo(*who, subject=await subject)
     except UserError as error:
         return Photo(*who, problem=error.detail)
 
@@ -81,7 +81,7 @@ async def _sent(services: Services, version: Version, photo: Photo, content: byt
         vector = await services.encoders.encode_image(version, picture)
         return Subject(vector, phash=await asyncio.to_thread(images.dhash, picture))
 
-    return await _told(photo, subject)
+    return await _told(photo, subject())
 
 
 def _decoded(services: Services, content: bytes) -> PIL.Image.Image:

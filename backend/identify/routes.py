@@ -1,14 +1,12 @@
 """GET and POST /api/v1/identify."""
 
-import json
 from typing import Annotated, Any, get_origin
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as FormFile
 
+from backend.bodies import json_of, validated
 from backend.deps import Served
 from backend.identify import service
 from backend.identify.photos import File
@@ -56,7 +54,7 @@ async def identify_with(request: Request, services: Served) -> Response | Identi
     """The same with photos in the request (form, `photo`), or as JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        return await _answer(services, _validated(await _json(request)), [])
+        return await _answer(services, validated(IdentifyParams, await json_of(request)), [])
     if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
         raise BadRequest("Send a form (multipart/form-data) or JSON (application/json)")
     async with request.form(max_files=MOST_PHOTOS, max_fields=2000) as form:
@@ -65,7 +63,7 @@ async def identify_with(request: Request, services: Served) -> Response | Identi
             for each in form.getlist("photo")
             if isinstance(each, FormFile)
         ]
-        asked = _validated(_fields(form))
+        asked = validated(IdentifyParams, _fields(form))
     return await _answer(services, asked, files)
 
 
@@ -86,17 +84,3 @@ def _fields(form: FormData) -> dict[str, Any]:
         for name in form
         if name != "photo"
     }
-
-
-async def _json(request: Request) -> Any:
-    try:
-        return json.loads(await request.body())
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("The body is not JSON") from error
-
-
-def _validated(fields: Any) -> IdentifyParams:
-    try:
-        return IdentifyParams.model_validate(fields)
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error

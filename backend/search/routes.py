@@ -1,13 +1,11 @@
 """GET and POST /api/v1/search, and POST /api/search for clients of the predecessor."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.datastructures import UploadFile as FormFile
 
+from backend.bodies import json_of, validated
 from backend.deps import Served, Timed
 from backend.filters import MULTIPLE as FILTERS
 from backend.search import seed, service, why
@@ -67,7 +65,7 @@ async def search_with(request: Request, services: Served, timing: Timed) -> Sear
 async def _read(request: Request) -> tuple[SearchRequest, bytes | None]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        return _validated(await _json(request)), None
+        return validated(SearchRequest, await json_of(request)), None
     if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
         raise BadRequest("Send a form (multipart/form-data) or JSON (application/json)")
     async with request.form(max_files=1, max_fields=100) as form:
@@ -80,21 +78,7 @@ async def _read(request: Request) -> tuple[SearchRequest, bytes | None]:
         file = await picture.read() if isinstance(picture, FormFile) else None
         if isinstance(picture, FormFile):
             del fields["image"]
-        return _validated(fields), file or None
-
-
-async def _json(request: Request) -> Any:
-    try:
-        return json.loads(await request.body())
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("The body is not JSON") from error
-
-
-def _validated(fields: Any) -> SearchRequest:
-    try:
-        return SearchRequest.model_validate(fields)
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
+        return validated(SearchRequest, fields), file or None
 
 
 @router.post("/api/search")
@@ -107,7 +91,9 @@ async def seed_search(
     embed_version: Annotated[str | None, Query()] = None,
 ) -> SeedResponse:
     """The predecessor's form: words, a picture, or both, which then count alike."""
-    asked = _validated({"q": search_param, "limit": limit, "embed_version": embed_version})
+    asked = validated(
+        SearchRequest, {"q": search_param, "limit": limit, "embed_version": embed_version}
+    )
     file = await image.read() if image else None
     outcome = await service.search(services, asked, file, timing)
     return seed.response(search_param, image.filename if image else None, outcome)
