@@ -70,13 +70,16 @@ def _from(chosen: Chosen) -> str:
     return f" FROM {chosen.table} JOIN image i ON i.id = e.image_id"
 
 
+def _listed(columns: Mapping[str, str]) -> str:
+    return ", ".join(f'{expression} AS "{name}"' for name, expression in columns.items())
+
+
 async def images(
     conn: AsyncConnection, chosen: Chosen, columns: Mapping[str, str]
 ) -> AsyncIterator[Page]:
     """Pages of images, each row with its `id` and `columns` (name to expression)."""
-    listed_ = ", ".join(f'{expression} AS "{name}"' for name, expression in columns.items())
     query = (
-        f"SELECT i.id, {listed_}{_from(chosen)}{_FIRST}"
+        f"SELECT i.id, {_listed(columns)}{_from(chosen)}{_FIRST}"
         f" WHERE ({chosen.where}) AND {_SHOWN} AND i.id > :after ORDER BY i.id LIMIT {PAGE}"
     )
     async for page in _pages(conn, query, chosen.binds):
@@ -87,9 +90,8 @@ async def records(
     conn: AsyncConnection, chosen: Chosen, columns: Mapping[str, str]
 ) -> AsyncIterator[Page]:
     """Pages of the records that the images show, each row with its `id` and `columns`."""
-    listed_ = ", ".join(f'{expression} AS "{name}"' for name, expression in columns.items())
     query = (
-        f"SELECT r.id, {listed_} FROM record r JOIN dataset d ON d.id = r.dataset_id"
+        f"SELECT r.id, {_listed(columns)} FROM record r JOIN dataset d ON d.id = r.dataset_id"
         " WHERE r.withdrawn_at IS NULL AND r.id > :after AND EXISTS (SELECT FROM record_image ri"
         f" JOIN image i ON i.id = ri.image_id AND i.state = 'ok' JOIN {chosen.table}"
         f" ON e.image_id = i.id WHERE ri.record_id = r.id AND ({chosen.where}))"
@@ -103,10 +105,9 @@ async def links(
     conn: AsyncConnection, chosen: Chosen, columns: Mapping[str, str]
 ) -> AsyncIterator[Page]:
     """Pages of images with the ids of all current records that they show, as `records`."""
-    listed_ = ", ".join(f'{expression} AS "{name}"' for name, expression in columns.items())
     query = (
         "SELECT i.id, ARRAY(SELECT r.id FROM record_image ri JOIN record r ON r.id = ri.record_id"
-        f" WHERE {_CURRENT} ORDER BY r.id) AS records, {listed_}{_from(chosen)}"
+        f" WHERE {_CURRENT} ORDER BY r.id) AS records, {_listed(columns)}{_from(chosen)}"
         f" WHERE ({chosen.where}) AND {_SHOWN} AND i.id > :after ORDER BY i.id LIMIT {PAGE}"
     )
     async for page in _pages(conn, query, chosen.binds):
