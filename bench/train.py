@@ -1,9 +1,11 @@
-"""Our training loop against open_clip's own, on the same files, model, batch and precision.
+"""Our training loop against open_clip's own, on the same data, model, batch and precision.
 
-Each side runs in a process of its own, in turns, so that peaks of memory are its own. Both decode
-pictures, crop them at random, tokenise, take the symmetric softmax over pairs, clip nothing and
-step AdamW. open_clip decodes every picture in every pass; we decode once, which `pack_s` shows.
-Wall-clock figures mean something on a quiet machine only.
+Each side runs in a process of its own, in turns, so that peaks of memory are its own. Both take the
+symmetric softmax over pairs, clip nothing and step AdamW. With --data files both decode pictures,
+crop them at random and tokenise; open_clip decodes every picture in every pass, we decode once,
+which `pack_s` shows. With --data memory one batch lies on the device, as each loop wants it, and is
+taken again and again: pixels as floats for open_clip's, as bytes for ours, which has to normalise
+them. That leaves the loops alone. Wall-clock figures mean something on a quiet machine only.
 """
 
 import argparse
@@ -19,16 +21,16 @@ from types import SimpleNamespace
 
 import torch
 
-from core.sample.files import file_bytes
-from core.sample.museum import draw_museum
-from core.settings import load as load_settings
+from bench.memory import peak_mb
 
-WORKERS = 2
 THEIR_PRECISION = {"fp32": "fp32", "bf16": "amp_bf16"}
 
 
 def write_museum(folder: Path, size: int) -> int:
     """Files of the sample museum, a folder for every species; returns how many."""
+    from core.sample.files import file_bytes
+    from core.sample.museum import draw_museum
+
     museum = draw_museum(size=size)
     names = list(museum.shown())
     for specimen, _, name in names:
@@ -57,6 +59,22 @@ class Pictures(torch.utils.data.Dataset):
         return self.transform(Image.open(path)), text
 
 
+class Resident:
+    """The same batch on the device, as often as there are steps."""
+
+    def __init__(self, args: argparse.Namespace, tokenizer, size: int | tuple[int, int]) -> None:
+        high, wide = (size, size) if isinstance(size, int) else size
+        self.images = torch.rand(args.batch, 3, high, wide, device=args.device)
+        self.texts = tokenizer(["a photo of a small tortoiseshell"] * args.batch).to(args.device)
+        self._steps = args.steps
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __iter__(self):
+        return iter([(self.images, self.texts)] * self._steps)
+
+
 def theirs(folder: Path, args: argparse.Namespace) -> dict[str, float]:
     """open_clip_train's train_one_epoch, pass after pass."""
     import open_clip
@@ -66,10 +84,15 @@ def theirs(folder: Path, args: argparse.Namespace) -> dict[str, float]:
     network, preprocess, _ = open_clip.create_model_and_transforms(
         name, load_weights=False, output_dict=True
     )
-    data = Pictures(folder, preprocess, open_clip.get_tokenizer(name))
-    loader = torch.utils.data.DataLoader(
-        data, args.batch, shuffle=True, num_workers=WORKERS, drop_last=True, persistent_workers=True
-    )
+    tokenizer = open_clip.get_tokenizer(name)
+    if args.data == "memory":
+        loader = Resident(args, tokenizer, network.visual.preprocess_cfg["size"])
+    else:
+        loader = torch.utils.data.DataLoader(
+            Pictures(folder, preprocess, tokenizer), args.batch, shuffle=True,
+            num_workers=args.workers, drop_last=True, persistent_workers=True,
+            pin_memory=args.device == "cuda",
+        )  # fmt: skip
     loader.num_batches, loader.num_samples = len(loader), len(loader) * args.batch
     known = dict(
         device=args.device, precision=THEIR_PRECISION[args.precision], accum_freq=1,
@@ -88,60 +111,91 @@ def theirs(folder: Path, args: argparse.Namespace) -> dict[str, float]:
         began = time.monotonic()
         options = SimpleNamespace(**known)
         train_one_epoch(network, source, loss, number, optimiser, None, None, None, options)
+        if args.device == "cuda":
+            torch.cuda.synchronize()
         pace.append(len(loader) * args.batch / (time.monotonic() - began))
     return {"samples_per_s": sum(pace[1:]) / passes, "pack_s": 0.0}
 
 
+def settings(args: argparse.Namespace, folder: Path, out: str):
+    """The run of our side."""
+    from trainer import typed
+    from trainer.config import Config
+
+    return typed.build(
+        Config,
+        {
+            "model": {"id": args.model, "random": True},
+            "data": {"source": "folder", "path": str(folder), "packs": f"{out}/packs"},
+            "split": {"preset": "plan", "known": 0.05, "unknown": {}, "leaks": "say"},
+            "captions": {"templates": ["a photo of {sci}"]},
+            "augment": {"crop": 0.9},
+            "sample": {"batch": args.batch},
+            "loss": [{"kind": "softmax", "target": "instance"}],
+            "logits": [{"cap": True}],
+            "optim": {"lr": 1e-4, "clip": None},
+            "run": {
+                "samples": (args.steps + args.warm) * args.batch, "every": 10**9,
+                "save": 10**9, "log_every": args.warm, "precision": args.precision,
+                "workers": args.workers, "device": args.device,
+            },
+        },
+    )  # fmt: skip
+
+
 def ours(folder: Path, args: argparse.Namespace) -> dict[str, float]:
     """The engine that bin/train runs, without evaluation."""
-    from trainer import typed
     from trainer.assemble import objective
-    from trainer.config import Config
     from trainer.engine import Engine
+    from trainer.largest import random_facts
     from trainer.launch import Place, pick_device
     from trainer.network import load
-    from trainer.prepared import Prepared
 
     with tempfile.TemporaryDirectory() as out:
-        config = typed.build(
-            Config,
-            {
-                "model": {"id": args.model, "random": True},
-                "data": {"source": "folder", "path": str(folder), "packs": f"{out}/packs"},
-                "split": {"preset": "plan", "known": 0.05, "unknown": {}, "leaks": "say"},
-                "captions": {"templates": ["a photo of {sci}"]},
-                "augment": {"crop": 0.9},
-                "sample": {"batch": args.batch},
-                "loss": [{"kind": "softmax", "target": "instance"}],
-                "logits": [{"cap": True}],
-                "optim": {"lr": 1e-4, "clip": None},
-                "run": {
-                    "samples": (args.steps + args.warm) * args.batch, "every": 10**9,
-                    "save": 10**9, "log_every": args.warm, "precision": args.precision,
-                    "workers": WORKERS, "device": args.device,
-                },
-            },
-        )  # fmt: skip
+        config = settings(args, folder, out)
         place = Place(0, 1, pick_device(args.device, 0))
         released = load(config.model, 1)
-        prepared = Prepared(config, load_settings(), released, place, lambda _: None)
-        began = time.monotonic()
-        part = prepared.part(["train"])
-        packed = time.monotonic() - began
-        facts = prepared.facts(part)
+        packed = 0.0
+        if args.data == "memory":
+            facts, loader = random_facts(released, args.batch), remembered(released, args)
+        else:
+            facts, loader, packed = prepared(config, released, place)
         loss = objective(config, facts, place.device)
-        engine = Engine(
-            config, released, loss, prepared.loader(part, facts), Path(out) / "run", place
-        )
+        engine = Engine(config, released, loss, loader, Path(out) / "run", place)
         engine.train()
         pace = [row["samples_per_s"] for row in engine.log.rows() if "loss" in row][1:]
         return {"samples_per_s": sum(pace) / len(pace), "pack_s": packed}
 
 
+def remembered(released, args: argparse.Namespace):
+    """One batch on the device for every step."""
+    from trainer.engine_step import Batch
+
+    own = Resident(args, released.tokenizer, released.preprocess.size)
+    pixels = own.images.mul(255).byte().permute(0, 2, 3, 1).contiguous()
+    batch = Batch(pixels, own.texts, torch.arange(args.batch, device=args.device))
+    return lambda _: batch
+
+
+def prepared(config, released, place):
+    """Facts and batches of the files, and how long it took to decode them once."""
+    from core.settings import load as load_settings
+    from trainer.prepared import Prepared
+
+    made = Prepared(config, load_settings(), released, place, lambda _: None)
+    began = time.monotonic()
+    part = made.part(["train"])
+    packed = time.monotonic() - began
+    facts = made.facts(part)
+    return facts, made.loader(part, facts), packed
+
+
 def side(name: str, folder: Path, args: argparse.Namespace) -> dict[str, float]:
     """Run one side in a process of its own."""
     own = [sys.executable, "-m", "bench.train", "--side", name, "--folder", str(folder)]
-    for key in ("model", "batch", "steps", "warm", "precision", "device", "threads"):
+    for key in (
+        "model", "data", "batch", "steps", "warm", "precision", "device", "threads", "workers"
+    ):  # fmt: skip
         own += [f"--{key}", str(getattr(args, key))]
     done = subprocess.run(own, capture_output=True, text=True)
     if done.returncode:
@@ -150,16 +204,11 @@ def side(name: str, folder: Path, args: argparse.Namespace) -> dict[str, float]:
     return found
 
 
-def peak_mb() -> float:
-    """This process's largest resident memory so far."""
-    with open("/proc/self/status") as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-
-
 def parse() -> argparse.Namespace:
     """The options."""
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     made.add_argument("--model", default="models/specimen-tiny", help="open_clip name or directory")
+    made.add_argument("--data", default="files", choices=("files", "memory"))
     made.add_argument("--batch", type=int, default=64)
     made.add_argument("--steps", type=int, default=40, help="steps that are timed, at least")
     made.add_argument("--warm", type=int, default=10)
@@ -168,6 +217,7 @@ def parse() -> argparse.Namespace:
     made.add_argument("--precision", default="fp32", choices=tuple(THEIR_PRECISION))
     made.add_argument("--device", default="cpu")
     made.add_argument("--threads", type=int, default=2)
+    made.add_argument("--workers", type=int, default=2, help="that decode pictures")
     made.add_argument("--json", type=Path)
     made.add_argument("--side", choices=("ours", "theirs"), help=argparse.SUPPRESS)
     made.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -184,8 +234,9 @@ def main() -> None:
         return
     rounds = []
     with tempfile.TemporaryDirectory() as folder:
-        count = write_museum(Path(folder), args.size)
-        print(f"{count} pictures, {args.model}, batch {args.batch}, {args.precision}")
+        if args.data == "files":
+            print(f"{write_museum(Path(folder), args.size)} pictures")
+        print(f"{args.model}, batch {args.batch}, {args.precision}, {args.device}")
         for number in range(args.rounds):
             order = ("theirs", "ours") if number % 2 == 0 else ("ours", "theirs")
             found = {name: side(name, Path(folder), args) for name in order}

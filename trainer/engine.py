@@ -20,7 +20,7 @@ from trainer.config import Config
 from trainer.config_run import MACHINE, RunSettings
 from trainer.ema import Average
 from trainer.engine_files import BEST, LAST, MetricLog, read_checkpoint, write_checkpoint
-from trainer.engine_step import Batch, Stepped, Stepper, autocast_dtype
+from trainer.engine_step import Batch, Report, Stepped, Stepper, autocast_dtype
 from trainer.launch import Place
 from trainer.losses import Objective
 from trainer.models import family_defaults
@@ -60,23 +60,15 @@ class Engine:
         hooks: Hooks | None = None,
     ) -> None:
         self.config, self.place, self._hooks = config, place, hooks or Hooks()
-        self._run, self._load, self._folder = config.run, load, folder
+        self._run, self._folder = config.run, folder
+        self._load = (lambda step: load(step).pinned()) if place.device.type == "cuda" else load
         batch = config.sample.batch
         if batch % place.world:
             raise InvalidSetting(f"a batch of {batch} cannot be shared by {place.world} ranks")
         self.steps = math.ceil(config.run.samples / batch)
         self.micro = min(config.run.micro or batch, batch // place.world)
-        groups = trainable(released.network, config)
         self.towers, self.objective = Towers(released).to(place.device), objective
-        self._stepper = Stepper(
-            wrapped(self.towers, self._run, place),
-            objective,
-            groups,
-            config.optim,
-            config.optim.beta2 or family_defaults(config.model.id, released.network).beta2,
-            autocast_dtype(self._run.precision, place.device),
-            config.seed,
-        )
+        self._stepper = make_stepper(config, released, self.towers, objective, place)
         ema = config.optim.ema
         self._average = None if ema is None else Average(self._whole(), ema)
         self._schedule = Schedule(config.schedule, self.steps, batch)
@@ -86,20 +78,24 @@ class Engine:
 
     def train(self) -> None:
         """Run to the end; raises TrainingError where a run cannot go on."""
+        log_every = self._run.log_every * self.config.sample.batch
         with _ahead(self._load, self.done, self.steps, self._run.workers) as batches:
             begun, since = time.monotonic(), self.done
+            waiting: list[tuple[int, Stepped]] = []
             for number, batch in zip(range(self.done, self.steps), batches, strict=True):
-                found = self._step(batch.to(self.place.device), number)
-                self._check(found, number)
-                if self._average is not None and found.applied:
+                waiting.append((number, self._step(batch, number)))
+                if self._average is not None:
                     self._average.update(number)
                 self.done = number + 1
-                self._hooks.tick(self.done, found.loss)
-                if self._due(self._run.log_every * self.config.sample.batch):
+                noted = self._due(log_every)
+                # A step is read while the next is computed, so that a GPU never waits for us.
+                while len(waiting) > (0 if noted or self._pauses() else 1):
+                    found = self._settled(*waiting.pop(0))
+                if noted:
                     pace = (self.done - since) * self.config.sample.batch
                     self._note(found, pace / (time.monotonic() - begun))
                 self._after()
-                if self._due(self._run.log_every * self.config.sample.batch):
+                if noted:
                     begun, since = time.monotonic(), self.done
 
     @contextmanager
@@ -140,7 +136,13 @@ class Engine:
             if self.place.device.type == "cuda":
                 torch.cuda.empty_cache()
 
-    def _check(self, found: Stepped, number: int) -> None:
+    def _settled(self, number: int, step: Stepped) -> Report:
+        found = step.read()
+        self._check(found, number)
+        self._hooks.tick(number + 1, found.loss)
+        return found
+
+    def _check(self, found: Report, number: int) -> None:
         self._left_out = 0 if found.applied else self._left_out + 1
         scaling = self._stepper.scaler.is_enabled() and math.isfinite(found.loss)
         if found.applied or (scaling and self._left_out <= 2 * _PATIENCE):
@@ -153,7 +155,7 @@ class Engine:
             )
         self._hooks.say(f"step {number} left out: its loss or gradient is not finite")
 
-    def _note(self, found: Stepped, pace: float) -> None:
+    def _note(self, found: Report, pace: float) -> None:
         row = {
             "step": self.done,
             "samples": self.done * self.config.sample.batch,
@@ -227,12 +229,32 @@ class Engine:
         if self.place.leads:
             self.log.rewind(self.done)
 
+    def _pauses(self) -> bool:
+        """Whether weights are looked at now, so that the step must have been found good."""
+        return self.done == self.steps or self._due(self._run.every) or self._due(self._run.save)
+
     def _due(self, samples: int) -> bool:
         every = max(1, round(samples / self.config.sample.batch))
         return self.done % every == 0
 
     def _whole(self) -> nn.Module:
         return nn.ModuleDict({"towers": self.towers, "objective": self.objective})
+
+
+def make_stepper(
+    config: Config, released: Released, towers: Towers, objective: Objective, place: Place
+) -> Stepper:
+    """What takes the steps of a run; freezes and adapts the network as set."""
+    groups = trainable(released.network, config)
+    return Stepper(
+        wrapped(towers, config.run, place),
+        objective,
+        groups,
+        config.optim,
+        config.optim.beta2 or family_defaults(config.model.id, released.network).beta2,
+        autocast_dtype(config.run.precision, place.device),
+        config.seed,
+    )
 
 
 def wrapped(towers: Towers, run: RunSettings, place: Place) -> nn.Module:

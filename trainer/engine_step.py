@@ -34,10 +34,10 @@ class Batch:
     labels: Tensor | None = None
     """int64 [b]: what the head tells apart, where that is not the classes."""
 
-    def to(self, device: torch.device) -> "Batch":
-        """The same on `device`."""
+    def pinned(self) -> "Batch":
+        """The same where a GPU can fetch it by itself, while it computes."""
         parts = (self.pixels, self.tokens, self.classes, self.labels)
-        moved = [None if part is None else part.to(device, non_blocking=True) for part in parts]
+        moved = [part if part is None or part.is_cuda else part.pin_memory() for part in parts]
         return Batch(*moved)  # type: ignore[arg-type]
 
     def parts(self, size: int) -> Iterator["Batch"]:
@@ -48,15 +48,37 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Stepped:
-    """What a step reports; numbers, so that nothing holds on to the device."""
+class Report:
+    """What a step came to; numbers, so that nothing holds on to the device."""
 
     loss: float
+    gradient_norm: float
     values: list[float]
     floors: list[float]
-    gradient_norm: float
-    applied: bool
-    """False where the update was left out because a number was not finite."""
+
+    @property
+    def applied(self) -> bool:
+        """False where the update was left out because a number was not finite."""
+        return math.isfinite(self.loss) and math.isfinite(self.gradient_norm)
+
+
+class Stepped:
+    """A step that a GPU may still be at."""
+
+    def __init__(self, figures: Tensor) -> None:
+        """`figures` float64: loss, norm of the gradient, every term's value, every term's floor."""
+        self._figures = figures.to("cpu", non_blocking=True)
+        self._end = torch.cuda.Event() if figures.is_cuda else None
+        if self._end is not None:
+            self._end.record()
+
+    def read(self) -> Report:
+        """Wait for this step, not for those begun after it."""
+        if self._end is not None:
+            self._end.synchronize()
+        loss, norm, *terms = self._figures.tolist()
+        half = len(terms) // 2
+        return Report(loss, norm, terms[:half], terms[half:])
 
 
 def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype:
@@ -81,8 +103,9 @@ class Stepper:
         seed: int,
     ) -> None:
         self.optimiser = _optimiser(groups, objective, optim, beta2)
+        self._device = next(towers.parameters()).device
         self.scaler = torch.amp.GradScaler(
-            _device(towers).type, enabled=dtype == torch.float16, init_scale=2.0**14
+            self._device.type, enabled=dtype == torch.float16, init_scale=2.0**14
         )
         self._towers, self._objective = towers, objective
         self._clip, self._peak = optim.clip, optim.lr
@@ -101,29 +124,31 @@ class Stepper:
         self.scaler.unscale_(self.optimiser)
         limit = float("inf") if self._clip is None else self._clip
         norm = nn.utils.clip_grad_norm_(self._trained, limit)
-        loss, size = torch.stack([outcome.loss.detach().double(), norm.double()]).tolist()
-        finite = math.isfinite(loss) and math.isfinite(size)
-        if finite:
-            self.scaler.step(self.optimiser)
-            for pair in self._objective.logits:
-                pair.cap_()
-        if self.scaler.is_enabled():
-            self.scaler.update()
-        return Stepped(loss, outcome.values.tolist(), outcome.floors.tolist(), size, finite)
+        total = torch.stack([outcome.loss.detach().double(), norm.double()])
+        self._update(total)
+        return Stepped(torch.cat([total, outcome.values, outcome.floors]))
+
+    def _update(self, total: Tensor) -> None:
+        """Apply the gradient if `total` is finite, which the device knows without being waited for.
+
+        Fused AdamW leaves a step out by the same flag that a gradient scaler gives it.
+        """
+        if not self.scaler.is_enabled():
+            self.optimiser.found_inf = (~total.isfinite().all()).float()  # type: ignore[attr-defined]
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        for pair in self._objective.logits:
+            pair.cap_()
 
     def _backward(self, batch: Batch, number: int, micro: int) -> Outcome:
         parts = list(batch.parts(micro))
         if len(parts) == 1:
-            images, texts = self._features(self._towers, parts[0], number, 0)
-            outcome: Outcome = self._objective(images, texts, batch.classes, batch.labels)
-            self.scaler.scale(outcome.loss).backward()  # type: ignore[no-untyped-call]
-            return outcome
+            return self._judge(*self._features(self._towers, parts[0], number, 0), batch)
         with torch.no_grad():
             plain = self._unwrapped()
             cached = [self._features(plain, part, number, i) for i, part in enumerate(parts)]
         sides = [torch.cat(side).requires_grad_() for side in zip(*cached, strict=True)]
-        outcome = self._objective(*sides, batch.classes, batch.labels)
-        self.scaler.scale(outcome.loss).backward()  # type: ignore[no-untyped-call]
+        outcome = self._judge(*sides, batch)
         gradients = [side.grad.split(micro) for side in sides]  # type: ignore[union-attr]
         for i, part in enumerate(parts):
             with self._quiet() if i + 1 < len(parts) else nullcontext():
@@ -134,15 +159,24 @@ class Stepper:
                 torch.autograd.backward([f for f, _ in live], [g for _, g in live])
         return outcome
 
+    def _judge(self, images: Tensor, texts: Tensor, batch: Batch) -> Outcome:
+        """The loss of features [b, D], with its gradient carried as far as they reach."""
+        labels = None if batch.labels is None else batch.labels.to(images.device, non_blocking=True)
+        classes = batch.classes.to(images.device, non_blocking=True)
+        outcome: Outcome = self._objective(images, texts, classes, labels)
+        self.scaler.scale(outcome.loss).backward()  # type: ignore[no-untyped-call]
+        return outcome
+
     def _features(
         self, towers: nn.Module, part: Batch, number: int, place: int
     ) -> tuple[Tensor, Tensor]:
         """Features in float32; dropout depends on nothing but the seed, the step and the place."""
         key = f"{dist.rank()}:{place}"
         torch.manual_seed(sample_seed(self._seed, number, key))
-        device = part.pixels.device.type
-        with torch.autocast(device, self._dtype, enabled=self._dtype != torch.float32):
-            images, texts = towers(part.pixels, part.tokens)
+        # A micro-batch at a time: the whole batch need not fit on the device.
+        pixels, tokens = (p.to(self._device, non_blocking=True) for p in (part.pixels, part.tokens))
+        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype != torch.float32):
+            images, texts = towers(pixels, tokens)
         return images.float(), texts.float()
 
     def _unwrapped(self) -> nn.Module:
@@ -174,9 +208,5 @@ def _optimiser(
         lr=optim.lr,
         betas=(optim.beta1, beta2),
         eps=optim.eps,
-        fused=next(iter(listed[0].parameters)).device.type == "cuda",
+        fused=True,
     )
-
-
-def _device(module: nn.Module) -> torch.device:
-    return next(module.parameters()).device

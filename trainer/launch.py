@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as c10d
 
 from core.errors import InvalidSetting
-from core.settings import Launch
+
+if TYPE_CHECKING:  # the loop itself needs nothing of what reads settings
+    from core.settings import Launch
 
 _PATIENCE = timedelta(hours=2)
 """How long ranks wait for one another: the first may be decoding pictures for all."""
@@ -46,7 +49,7 @@ def pick_device(name: str, local_rank: int) -> torch.device:
 
 
 @contextmanager
-def joined(device: str, launch: Launch) -> Iterator[Place]:
+def joined(device: str, launch: "Launch") -> Iterator[Place]:
     """Join the other ranks, nccl between GPUs and gloo elsewhere, and part from them at the end."""
     chosen = pick_device(device, launch.local_rank)
     if chosen.type == "cuda":
