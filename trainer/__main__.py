@@ -1,4 +1,4 @@
-"""Command line of the trainer: python -m trainer train|eval|split|sweep|report|publish."""
+"""Command line: python -m trainer train|eval|split|look|probe|sweep|worker|report|publish."""
 
 import logging
 import sys
@@ -13,12 +13,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from core import settings
 from core.errors import BioCosmosError, InvalidSetting
-from trainer import commands, serving
+from trainer import commands, reported, serving
+from trainer import look as looks
 from trainer import publish as publishing
 from trainer import report as reports
 from trainer import sweep as sweeps
 from trainer.campaign import Trial, read_campaign
 from trainer.config import Config, read_config
+from trainer.largest import try_batches
+from trainer.launch import Place, pick_device
+from trainer.network import load
 from trainer.serving import Queued
 from trainer.trials import Standing, standing
 from trainer.workbook import write_workbook
@@ -108,6 +112,34 @@ def split(
 
 
 @app.command()
+def look(
+    config: ConfigOption = None,
+    override: Overrides = None,
+    out: Annotated[Path, typer.Option(help="A .png or .jpg.")] = Path("look.png"),
+) -> None:
+    """Draw training pictures as the network gets them, with captions; say their colours."""
+    with _errors("Stopped."):
+        found = looks.look(_config(config, override), settings.load(), out, OUT.print)
+        OUT.print(f"model.mean={list(found.mean)} model.std={list(found.std)}\nPictures: {out}")
+
+
+@app.command()
+def probe(
+    config: ConfigOption = None,
+    override: Overrides = None,
+    least: Annotated[int, typer.Option(help="The first batch to try.")] = 64,
+    most: Annotated[int, typer.Option(help="The last one.")] = 131_072,
+) -> None:
+    """Find the largest batch that this machine can step, by doubling it until it does not fit."""
+    with _errors("Stopped."):
+        own = _config(config, override)
+        place = Place(0, 1, pick_device(own.run.device, 0))
+        for tried in try_batches(own, load(own.model, own.seed), place, least=least, most=most):
+            said = f"{tried.seconds:.2f} s a step, {tried.peak_mb:,.0f} MB"
+            OUT.print(f"{tried.batch:>8} {said if tried.fits else 'does not fit'}")
+
+
+@app.command()
 def sweep(
     config: Annotated[Path, typer.Option("-c", "--config", help="YAML file of the campaign.")],
     out: Annotated[
@@ -166,13 +198,21 @@ def worker(
 
 @app.command()
 def report(
-    results: Annotated[list[Path], typer.Argument(help="Folders of runs, or results.")],
+    results: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of runs, or results.")
+    ] = None,
     measure: Annotated[list[str] | None, typer.Option(help="Measures to show, else all.")] = None,
     out: Annotated[Path | None, typer.Option(help="A .md, .html or .xlsx file.")] = None,
+    earlier: Annotated[
+        bool, typer.Option("--earlier", help="Show what earlier work reported, and no more.")
+    ] = False,
 ) -> None:
     """Compare settings over their seeds; the first setting found is the baseline."""
     with _errors("Stopped."):
-        found = reports.read_results(results)
+        if earlier:
+            OUT.print(reported.markdown(reported.reported()))
+            return
+        found = reports.read_results(results or [Path("runs")])
         made = reports.table(found, measure or ())
         if out is None:
             OUT.print(reports.markdown(made))

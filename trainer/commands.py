@@ -22,9 +22,12 @@ from trainer.evaluate import Result, measures
 from trainer.launch import Place, joined
 from trainer.lora import merge_lora
 from trainer.measure import Judge
+from trainer.models import family_defaults
 from trainer.network import Released, Towers, load
 from trainer.prepared import Divided, Prepared, Say, divide
 from trainer.splits import write_split
+from trainer.taxonomy import faults
+from trainer.trackers import tracker
 
 RESULT_FORMAT = "biocosmos-result-1"
 CONFIG, RESULT, SPLIT, CLUSTERS = "config.yaml", "result.json", "split.json", "clusters.npy"
@@ -100,7 +103,7 @@ def train(config: Config, settings: Settings, folder: Path, label: str, told: To
             folder.mkdir(parents=True, exist_ok=True)
             (folder / CONFIG).write_text(typed.dump(config), encoding="utf-8")
             write_split(prepared.divided.split, folder / SPLIT)
-        _introduce(config, prepared.divided, say)
+        _introduce(config, prepared.divided, released, say)
         assert config.data is not None  # Prepared has refused it
         part = prepared.part(["train"], margin=config.data.margin)
         judge = Judge(config, prepared, place)
@@ -108,26 +111,19 @@ def train(config: Config, settings: Settings, folder: Path, label: str, told: To
         if config.head is not None and config.head.labels == "cluster":
             facts = replace(facts, labels=_clusters(config, prepared, judge, released, folder, say))
         loss = objective(config, facts, place.device)
-        latest: dict[str, Result] = {}
-
-        def evaluate(towers: Towers) -> dict[str, float]:
-            latest.clear()
-            latest.update(judge(towers))
-            found = measures(latest)
-            say("  ".join(f"{name} {value:.4f}" for name, value in _headlines(found)))
-            return found
-
-        hooks = Hooks(say, lambda done, lost: told.tick(done, engine.steps, lost), evaluate)
+        measured = _Measured(judge, say)
+        track = tracker(config.run.track if place.leads else (), config, folder, label)
+        hooks = Hooks(say, lambda done, lost: told.tick(done, engine.steps, lost), measured, track)
         engine = Engine(config, released, loss, prepared.loader(part, facts), folder, place, hooks)
         engine.train()
         step = engine.done
         if config.run.best:
             step = engine.take_best()
-            evaluate(engine.towers.eval())
-        elif not latest:
+            measured(engine.towers.eval())
+        elif not measured.latest:
             with engine.judged() as towers:
-                evaluate(towers)
-        made = Made(config, label, step, prepared.divided, latest)
+                measured(towers)
+        made = Made(config, label, step, prepared.divided, measured.latest)
         return _write(folder / RESULT, made, place)
 
 
@@ -230,9 +226,15 @@ def _split_of(config: Config, run: Path) -> SplitSettings:
     return replace(config.split, file=str(run / SPLIT))
 
 
-def _introduce(config: Config, found: Divided, say: Say) -> None:
+def _introduce(config: Config, found: Divided, released: Released, say: Say) -> None:
     for line in typed.inert(config):
         say(f"note: {line}")
+    for fault in faults(found.collection.taxonomy):
+        if fault.kind != "unknown rank":
+            say(f"note: {fault.kind}: {fault.detail}")
+    family, own = family_defaults(config.model.id, released.network), config.optim
+    decay = family.weight_decay if own.weight_decay is None else own.weight_decay
+    say(f"AdamW with weight decay {decay:g} and beta2 {own.beta2 or family.beta2:g}")
     sizes = ", ".join(f"{len(ids)} {name}" for name, ids in found.split.partitions.items())
     say(f"{len(found.collection.taxonomy.names)} classes; pictures: {sizes}")
     if found.leaks:
@@ -246,6 +248,20 @@ def _scale(released: Released, weights: dict[str, torch.Tensor]) -> None:
             target = getattr(released.network, name, None)
             if isinstance(target, torch.nn.Parameter):
                 target.copy_(weights[f"objective._logits.0.{own}"])
+
+
+class _Measured:
+    """Judges towers, says the headlines, and keeps what was found last."""
+
+    def __init__(self, judge: Judge, say: Say) -> None:
+        self.latest: dict[str, Result] = {}
+        self._judge, self._say = judge, say
+
+    def __call__(self, towers: Towers) -> dict[str, float]:
+        self.latest = self._judge(towers)
+        found = measures(self.latest)
+        self._say("  ".join(f"{name} {value:.4f}" for name, value in _headlines(found)))
+        return found
 
 
 def _headlines(found: dict[str, float]) -> list[tuple[str, float]]:

@@ -33,6 +33,9 @@ class ModelSettings:
     form; `pretrained` a tag or file where the id does not say. `random` starts from the random
     weights of the run's seed instead. `patch_dropout` is the share of patches left out in training;
     `non_causal` lets every token see all others; `projection` adds a head to a timm image tower.
+    `drop_path` is the share of residual branches left out in training (stochastic depth), of timm
+    image towers. `mean` and `std`, three numbers within 0 and 1 each, normalise pixels in place of
+    the released ones; `bin/train`'s command `look` prints those of the training pictures.
     """
 
     id: str
@@ -44,23 +47,33 @@ class ModelSettings:
     patch_dropout: float = 0.0
     non_causal: bool = False
     projection: Literal["", "linear", "mlp"] = ""
+    drop_path: float = 0.0
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.patch_dropout < 1:
-            raise InvalidSetting(f"patch_dropout lies within [0, 1), not {self.patch_dropout}")
+        for name in ("patch_dropout", "drop_path"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InvalidSetting(f"{name} lies within [0, 1), not {getattr(self, name)}")
+        if {len(self.mean), len(self.std)} not in ({0}, {3}) or min(self.std, default=1) <= 0:
+            raise InvalidSetting("mean and std are three numbers each, std above 0, or neither")
 
 
 @dataclass(frozen=True)
 class SplitSettings:
     """A preset by name, or "plan" with shares of one's own; see `splits.Plan`."""
 
-    preset: Literal["D10", "S29-42", "plan"] = "D10"
+    preset: Literal["D10", "S29-42", "P38-42", "plan"] = "D10"
     seed: int = 42
     known: float = field(default=0.1, metadata=when("preset", "plan"))
     unknown: dict[str, float] | None = field(default=None, metadata=when("preset", "plan"))
     bounds: tuple[int, ...] = field(default=(20, 100), metadata=when("preset", "plan"))
     file: str = ""
     """A split written before, instead of a new draw."""
+    also: tuple[str, ...] = ()
+    """Held-out partitions, by prefix, to train on after all: [val] before a test."""
+    small: int | None = None
+    """About so many pictures of each partition only, for a trial run."""
     leaks: Literal["refuse", "near", "say"] = "refuse"
     """Pictures on both sides: refuse any, allow near copies, or only say so."""
 

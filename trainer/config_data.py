@@ -6,6 +6,8 @@ from typing import Literal
 from core.errors import InvalidSetting
 from trainer.typed import when
 
+_LAYOUTS = ("cub", "lepidoptera", "nymphalidae", "bryozoa", "vlm4bio")
+
 
 @dataclass(frozen=True)
 class DataSettings:
@@ -17,11 +19,18 @@ class DataSettings:
     that the network reads, so that training has room to crop.
     """
 
-    source: Literal["folder", "table", "museum", "database"]
-    path: str = field(default="", metadata=when("source", "folder", "table"))
+    source: Literal[
+        "folder", "table", "museum", "database",
+        "cub", "lepidoptera", "nymphalidae", "bryozoa", "vlm4bio",
+    ]  # fmt: skip
+    path: str = field(default="", metadata=when("source", "folder", "table", *_LAYOUTS))
+    taxa: str = field(default="", metadata=when("source", *_LAYOUTS))
+    """A table with a column `name` and ranks or `common_name`, for what a layout does not say."""
     level: str = "species"
     tree: str = ""
-    """A Newick file with every class as a tip, for phylogenetic and patristic targets."""
+    """A Newick file with the classes as tips, for phylogenetic and patristic targets."""
+    tree_lacks: Literal["refuse", "leave out", "graft"] = "refuse"
+    """What becomes of classes that are no tips of the tree; see `graft`."""
     licences: tuple[str, ...] = field(default=(), metadata=when("source", "database"))
     within: dict[str, str] = field(default_factory=dict, metadata=when("source", "database"))
     views: tuple[str, ...] = field(default=(), metadata=when("source", "database"))
@@ -36,8 +45,8 @@ class DataSettings:
     margin: float = 1.14
 
     def __post_init__(self) -> None:
-        if self.source in ("folder", "table") and not self.path:
-            raise InvalidSetting(f"data from a {self.source} need data.path")
+        if self.source not in ("museum", "database") and not self.path:
+            raise InvalidSetting(f"data of the kind {self.source} need data.path")
         if self.margin < 1 or self.least < 1:
             raise InvalidSetting("the margin and the least number of images must be 1 or more")
         if self.reduce < 0.3:
@@ -64,7 +73,9 @@ class AugmentSettings:
     """How a training picture is varied: a square of `crop` to 1 of its area, mirroring, colours.
 
     `brightness`, `contrast` and `saturation` are the largest relative changes, made with
-    probability `jitter`.
+    probability `jitter`, as is a turn of the colour circle by up to `hue` of it. With probability
+    `sharpen` edges are made up to `sharpness` times as sharp, or as soft; with probability `blur`
+    the picture is blurred by up to `radius` pixels.
     """
 
     crop: float = 0.9
@@ -73,9 +84,18 @@ class AugmentSettings:
     brightness: float = 0.1
     contrast: float = 0.2
     saturation: float = 0.1
+    hue: float = 0.01
+    sharpen: float = 0.0
+    sharpness: float = 1.333
+    blur: float = 0.0
+    radius: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.crop <= 1 or not 0 <= self.jitter <= 1:
-            raise InvalidSetting("crop lies in (0, 1], jitter in [0, 1]")
+        if not (
+            0 < self.crop <= 1 and all(0 <= p <= 1 for p in (self.jitter, self.sharpen, self.blur))
+        ):
+            raise InvalidSetting("crop lies in (0, 1]; jitter, sharpen and blur in [0, 1]")
+        if not 0 <= self.hue <= 0.5 or self.sharpness < 1 or self.radius < 0:
+            raise InvalidSetting("hue lies in [0, 0.5], sharpness is 1 or more, radius 0 or more")
         if not all(0 <= c < 1 for c in (self.brightness, self.contrast, self.saturation)):
             raise InvalidSetting("changes of colour lie in [0, 1)")

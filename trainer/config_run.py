@@ -69,7 +69,8 @@ class RunSettings:
 
     `every` is when to evaluate, `save` when to write a checkpoint. `micro` is how many samples one
     rank passes through the network at a time; the loss still sees the whole batch.
-    `best` names the measure by which the best checkpoint is kept; "" keeps none.
+    `best` names the measure by which the best checkpoint is kept; "" keeps none. With `stop_after`
+    the run ends once so many evaluations in a row have not bettered it.
     """
 
     samples: int = 1_000_000
@@ -81,12 +82,17 @@ class RunSettings:
     compile: bool = False
     on_nan: Literal["stop", "skip"] = "stop"
     best: str = ""
+    stop_after: int | None = None
     device: str = "auto"
     workers: int = 2
     log_every: int = 10
+    track: tuple[Literal["tensorboard", "wandb"], ...] = ()
+    """Where measures are shown besides metrics.jsonl; see `trackers`."""
 
     def __post_init__(self) -> None:
         least = (self.samples, self.every, self.save, self.workers, self.log_every)
+        if self.stop_after is not None and (self.stop_after < 1 or not self.best):
+            raise InvalidSetting("stop_after counts evaluations, 1 or more, by run.best")
         if min(least) < 1 or (self.micro is not None and self.micro < 1):
             raise InvalidSetting(
                 "samples, every, save, workers, log_every and micro must be 1 or more"
@@ -118,5 +124,5 @@ class EvalSettings:
             raise InvalidSetting("evaluation needs a partition, draws >= 0, folds and shots >= 1")
 
 
-MACHINE = ("micro", "checkpoint_activations", "compile", "device", "workers", "log_every")
+MACHINE = ("micro", "checkpoint_activations", "compile", "device", "workers", "log_every", "track")
 """Settings of `run` that say how, not what: they may change when a run is resumed."""

@@ -10,6 +10,7 @@ from PIL import Image
 
 from core.db.tables import RANKS
 from core.errors import InvalidSetting, UnreadableSource
+from trainer.newick import key
 from trainer.splits import Samples
 from trainer.taxonomy import Taxonomy, build
 
@@ -82,6 +83,14 @@ def collect(items: Sequence[Item], least: int) -> Collection:
     if not ranks:
         ranks, rows = ["class_name"], {name: {"class_name": name} for name in rows}
     return Collection(tuple(kept), build(rows, ranks))
+
+
+def only(collection: Collection, names: frozenset[str]) -> Collection:
+    """The pictures of those classes whose `newick.key` is among `names`."""
+    kept = [item for item in collection.items if key(item.class_name) in names]
+    if not kept:
+        raise UnreadableSource("no class is a tip of the tree: are its tips named otherwise?")
+    return collect(kept, 1)
 
 
 def class_of(taxa: Mapping[str, str], level: str) -> str:

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from core.errors import Conflict, InvalidSetting, TrainingError
+from trainer.ahead import Load, ahead
 from trainer.assemble import trainable
 from trainer.config import Config
 from trainer.config_run import MACHINE, RunSettings
@@ -30,7 +30,6 @@ from trainer.typed import content_hash
 
 _PATIENCE = 10
 """Steps in a row that may be left out because a number was not finite."""
-Load = Callable[[int], Batch]
 Evaluate = Callable[[Towers], dict[str, float]]
 
 
@@ -44,6 +43,8 @@ class Hooks:
     """Takes the steps done and the last loss after every step."""
     evaluate: Evaluate | None = None
     """Gives measures of the weights as they stand; asked on every rank."""
+    track: Callable[[dict[str, Any]], None] = lambda _: None
+    """Takes every row of metrics.jsonl, on the rank that writes it."""
 
 
 class Engine:
@@ -73,16 +74,17 @@ class Engine:
         self._average = None if ema is None else Average(self._whole(), ema)
         self._schedule = Schedule(config.schedule, self.steps, batch)
         self.log = MetricLog(folder / "metrics.jsonl")
-        self.done, self._best, self._left_out = 0, -math.inf, 0
+        self.done, self._best, self._stale, self._left_out = 0, -math.inf, 0, 0
         self._resume()
 
     def train(self) -> None:
         """Run to the end; raises TrainingError where a run cannot go on."""
         log_every = self._run.log_every * self.config.sample.batch
-        with _ahead(self._load, self.done, self.steps, self._run.workers) as batches:
+        until = self.done if self._stopped else self.steps
+        with ahead(self._load, self.done, until, self._run.workers) as batches:
             begun, since = time.monotonic(), self.done
             waiting: list[tuple[int, Stepped]] = []
-            for number, batch in zip(range(self.done, self.steps), batches, strict=True):
+            for number, batch in zip(range(self.done, until), batches, strict=True):
                 waiting.append((number, self._step(batch, number)))
                 if self._average is not None:
                     self._average.update(number)
@@ -95,6 +97,9 @@ class Engine:
                     pace = (self.done - since) * self.config.sample.batch
                     self._note(found, pace / (time.monotonic() - begun))
                 self._after()
+                if self._stopped:
+                    self._hooks.say(f"stopped: {self._stale} evaluations without a better one")
+                    break
                 if noted:
                     begun, since = time.monotonic(), self.done
 
@@ -168,18 +173,23 @@ class Engine:
             "biases": [float(pair.bias.detach()) for pair in self.objective.logits],
             "samples_per_s": pace,
         }
+        if self.place.device.type == "cuda":
+            row["gpu_mb"] = torch.cuda.max_memory_allocated(self.place.device) / 2**20
+        self._add(row)
+
+    def _add(self, row: dict[str, Any]) -> None:
         if self.place.leads:
             self.log.add(row)
+            self._hooks.track(row)
 
     def _after(self) -> None:
         last = self.done == self.steps
         if self._hooks.evaluate is not None and (last or self._due(self._run.every)):
             with self.judged() as towers:
                 measures = self._hooks.evaluate(towers)
-            if self.place.leads:
-                self.log.add({"step": self.done, "measures": measures})
+            self._add({"step": self.done, "measures": measures})
             self._keep_best(measures)
-        if last or self._due(self._run.save):
+        if last or self._due(self._run.save) or self._stopped:
             self._save()
 
     def _keep_best(self, measures: dict[str, float]) -> None:
@@ -188,8 +198,9 @@ class Engine:
         if judge not in measures:
             raise InvalidSetting(f"no measure {judge!r}: there are {', '.join(measures)}")
         self._schedule.plateau.see(measures[judge])
+        self._stale += 1
         if name and measures[name] > self._best:
-            self._best = measures[name]
+            self._best, self._stale = measures[name], 0
             if self.place.leads:
                 with self.judged():
                     kept = {"weights": self._whole().state_dict(), "step": self.done}
@@ -206,6 +217,7 @@ class Engine:
                 "average": None if self._average is None else self._average.shadow,
                 "plateau": self._schedule.plateau.state(),
                 "best": self._best,
+                "stale": self._stale,
             }
             write_checkpoint(self._folder / "ckpt" / LAST, state)
         if self.place.world > 1:
@@ -224,10 +236,15 @@ class Engine:
                 self._average.shadow = state["average"]
             for key, value in state["plateau"].items():
                 setattr(self._schedule.plateau, key, value)
-            self.done, self._best = state["step"], state["best"]
+            self.done, self._best, self._stale = state["step"], state["best"], state["stale"]
             self._hooks.say(f"resumed at step {self.done} of {self.steps}")
         if self.place.leads:
             self.log.rewind(self.done)
+
+    @property
+    def _stopped(self) -> bool:
+        """Whether `run.stop_after` ends the run here."""
+        return self._run.stop_after is not None and self._stale >= self._run.stop_after
 
     def _pauses(self) -> bool:
         """Whether weights are looked at now, so that the step must have been found good."""
@@ -273,23 +290,3 @@ def identity(config: Config) -> str:
     plain = RunSettings()
     machine = {name: getattr(plain, name) for name in MACHINE}
     return content_hash(replace(config, run=replace(config.run, **machine)))
-
-
-@contextmanager
-def _ahead(load: Load, first: int, last: int, workers: int) -> Iterator[Iterator[Batch]]:
-    """Batches in order, made by threads a few steps ahead."""
-    with ThreadPoolExecutor(workers, "batch") as pool:
-        waiting: list[Future[Batch]] = []
-
-        def batches() -> Iterator[Batch]:
-            coming = iter(range(first, last))
-            for _ in range(first, last):
-                while len(waiting) <= workers and (step := next(coming, None)) is not None:
-                    waiting.append(pool.submit(load, step))
-                yield waiting.pop(0).result()
-
-        try:
-            yield batches()
-        finally:
-            for future in waiting:
-                future.cancel()

@@ -18,6 +18,13 @@ from trainer.statistics import bootstrap
 
 Result = dict[str, Any]
 _BUCKETED = {"i2i": "ap", "i2t": "hit@1", "t2i": "ap"}
+_MORE = (
+    ("index", "hit@1"),
+    ("prototypes", "hit@1"),
+    ("full_i2i", "ap"),
+    ("full_t2i", "ap"),
+    ("choice_4", "hit@1"),
+)
 
 
 @dataclass(frozen=True)
@@ -41,14 +48,28 @@ class Ground:
     """int64 [C]: training pictures of each class."""
     bounds: Sequence[int]
     train: Vectors | None = None
+    device: str = "cpu"
+    """Where similarities are computed and sorted."""
 
 
-def evaluate(held: Vectors, ground: Ground, own: EvalSettings) -> Result:
+@dataclass(frozen=True)
+class Around:
+    """All partitions held out with this one, itself included: `first` is where it begins."""
+
+    every: Vectors
+    first: int
+
+
+def evaluate(
+    held: Vectors, ground: Ground, own: EvalSettings, around: Around | None = None
+) -> Result:
     """Every measure of one partition; figures in 0-1, NaN where nothing can be judged.
 
     i2i: pictures look for pictures of their class in the partition, themselves left out. index:
     in the training pictures. i2t: pictures look for their class among the classes of the partition,
     `all_classes` among all. t2i: classes look for pictures. prototypes: nearest training mean.
+    full_*: the same among the pictures and classes of all partitions held out. choice_4: names
+    against three others drawn at random.
     """
     if len(held.images) == 0:
         raise InvalidSetting("there is nothing to evaluate: the partition is empty")
@@ -63,9 +84,14 @@ def evaluate(held: Vectors, ground: Ground, own: EvalSettings) -> Result:
     if ground.train is not None:
         tasks["index"] = (held, ground.train, None)
         tasks["prototypes"] = (held, Vectors(*prototypes(*_pair(ground.train))), None)
+    if around is not None:
+        every, classes = around.every, np.unique(around.every.classes)
+        tasks["full_i2i"] = (held, every, own_place + around.first)
+        tasks["full_i2t"] = (held, Vectors(ground.prompts[classes], classes), None)
+        tasks["full_t2i"] = (Vectors(ground.prompts[present], present), every, None)
     out: Result = {"pictures": len(held.images), "classes": len(present)}
     for name, (queries, gallery, place) in tasks.items():
-        found = _judged(queries, gallery, place)
+        found = _judged(queries, gallery, place, ground.device)
         out[name] = _summary(found, queries.classes, own.draws)
         if name in _BUCKETED:
             values, classes = _kept(found, queries.classes, _BUCKETED[name])
@@ -74,7 +100,13 @@ def evaluate(held: Vectors, ground: Ground, own: EvalSettings) -> Result:
                 str(b): {"micro": micro(v), "macro": macro(v, c), "queries": len(v)}
                 for b, (v, c) in split.items()
             }
-    out["names"] = _naming(held, ground)
+    out["choice_4"] = _chosen(held, ground.prompts, own.draws)
+    named = {"names": Vectors(ground.prompts, np.arange(len(ground.prompts)))}
+    if ground.train is not None:
+        named["names_index"] = ground.train
+        named["names_prototypes"] = tasks["prototypes"][1]
+    for name, gallery in named.items():
+        out[name] = _naming(held, gallery, ground)
     for shots in own.shots:
         out[f"simpleshot_{shots}"] = asdict(simpleshot(*_pair(held), shots, own.folds))
     return out
@@ -92,7 +124,7 @@ def measures(results: dict[str, Result]) -> dict[str, float]:
         if not np.isnan(three).any():
             parts.append(harmonic(three))
             flat[f"{partition}.all"] = parts[-1]
-        for task, name in (*_BUCKETED.items(), ("index", "hit@1"), ("prototypes", "hit@1")):
+        for task, name in (*_BUCKETED.items(), *_MORE):
             if task in found and not np.isnan(found[task][name]["micro"]):
                 flat[f"{partition}.{task}.{name}"] = found[task][name]["micro"]
         flat[f"{partition}.severity"] = found["names"]["severity"]["overall"]
@@ -103,10 +135,16 @@ def _pair(vectors: Vectors) -> tuple[Rows, Classes]:
     return vectors.images, vectors.classes
 
 
-def _judged(queries: Vectors, gallery: Vectors, place: torch.Tensor | None) -> Judged:
-    a, b = (torch.from_numpy(np.ascontiguousarray(side.images)) for side in (queries, gallery))
-    c, d = (torch.from_numpy(side.classes) for side in (queries, gallery))
-    return judge(a, b, c, d, own=place)
+def _judged(queries: Vectors, gallery: Vectors, place: torch.Tensor | None, device: str) -> Judged:
+    a, b = (_tensor(side.images, device) for side in (queries, gallery))
+    c, d = (_tensor(side.classes, device) for side in (queries, gallery))
+    found = judge(a, b, c, d, own=None if place is None else place.to(device))
+    values = {name: value.cpu() for name, value in found.values.items()}
+    return Judged(found.queries.cpu(), values, found.skipped)
+
+
+def _tensor(array: NDArray[Any], device: str) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
 
 def _kept(found: Judged, classes: Classes, name: str) -> tuple[NDArray[np.float64], Classes]:
@@ -117,18 +155,46 @@ def _summary(found: Judged, classes: Classes, draws: int) -> Result:
     """Micro and macro means, with an interval that draws whole classes."""
     out: Result = {"queries": len(found.queries), "skipped": found.skipped}
     for name in found.values:
-        values, own = _kept(found, classes, name)
-        out[name] = {"micro": micro(values), "macro": macro(values, own)}
-        if draws and len(values):
-            interval = bootstrap(values, own, draws=draws)
-            out[name] |= {"low": interval.low, "high": interval.high}
+        out[name] = _means(*_kept(found, classes, name), draws)
     return out
 
 
-def _naming(held: Vectors, ground: Ground) -> Result:
-    """Zero-shot names among all classes: right at every rank, and how wrong the mistakes are."""
-    scores = held.images.astype(np.float32) @ ground.prompts.T
-    predicted = scores.argmax(1).astype(np.int64)
+def _means(values: NDArray[np.float64], classes: Classes, draws: int) -> Result:
+    out = {"micro": micro(values), "macro": macro(values, classes)}
+    if draws and len(values):
+        interval = bootstrap(values, classes, draws=draws)
+        out |= {"low": interval.low, "high": interval.high}
+    return out
+
+
+def _chosen(held: Vectors, prompts: Rows, draws: int, others: int = 3) -> Result:
+    """How often the own name fits better than three others; a tie is a mistake.
+
+    That is the selection task of VLM4Bio (Maruf et al. 2024) for encoders. The same seed always.
+    """
+    if len(prompts) <= others:
+        return {"queries": 0, "hit@1": {"micro": float("nan"), "macro": float("nan")}}
+    rng = np.random.default_rng(0)
+    right = []
+    for rows in np.array_split(np.arange(len(held.classes)), 1 + len(held.classes) // 1024):
+        order = rng.random((len(rows), len(prompts) - 1)).argpartition(others - 1, 1)
+        # Steps from the own class around all of them: 0 is itself.
+        steps = np.pad(order[:, :others] + 1, ((0, 0), (1, 0)))
+        options = (steps + held.classes[rows, None]) % len(prompts)
+        scores = np.einsum("qd,qod->qo", held.images[rows], prompts[options])
+        right.append((scores[:, :1] > scores[:, 1:]).all(1).astype(np.float64))
+    hits = np.concatenate(right)
+    return {"queries": len(hits), "hit@1": _means(hits, held.classes, draws)}
+
+
+def _naming(held: Vectors, named: Vectors, ground: Ground) -> Result:
+    """Names by the nearest of `named`: right at every rank, and how wrong the mistakes are."""
+    gallery = _tensor(named.images, ground.device)
+    best = [
+        (_tensor(rows, ground.device) @ gallery.T).argmax(1).cpu().numpy()
+        for rows in np.array_split(held.images, max(1, len(held.images) // 512))
+    ]
+    predicted = named.classes[np.concatenate(best)]
     by_rank = accuracy_by_rank(predicted, held.classes, ground.codes)
     return {
         "ranks": {r: asdict(a) for r, a in zip(ground.ranks, by_rank, strict=True)},

@@ -1,6 +1,6 @@
 """From towers and partitions to results: embeds once, then hands arrays to `evaluate`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from core.errors import InvalidSetting
 from trainer import dist
 from trainer.config import Config
 from trainer.engine_step import autocast_dtype
-from trainer.evaluate import Ground, Result, Vectors, evaluate
+from trainer.evaluate import Around, Ground, Result, Vectors, evaluate
 from trainer.launch import Place
 from trainer.network import Towers
 from trainer.prepared import Part, Prepared
@@ -18,6 +18,25 @@ from trainer.rows import unit_rows
 from trainer.splits import train_counts
 
 _BATCH = 256
+
+
+def together(held: Mapping[str, Vectors]) -> dict[str, Around]:
+    """For each partition all those held out for one purpose: val_id with val_ood, not with test.
+
+    A partition without others has none.
+    """
+    out: dict[str, Around] = {}
+    for stage in ("val", "test"):
+        names = [name for name in held if name.split("_")[0] == stage]
+        if len(names) < 2:
+            continue
+        every = Vectors(
+            np.concatenate([held[name].images for name in names]),
+            np.concatenate([held[name].classes for name in names]),
+        )
+        first = np.cumsum([0, *(len(held[name].classes) for name in names)])
+        out |= {name: Around(every, int(at)) for name, at in zip(names, first, strict=False)}
+    return out
 
 
 class Judge:
@@ -56,12 +75,16 @@ class Judge:
             self._counts,
             self._prepared.divided.split.bounds,
             train,
+            "cuda" if self.place.device.type == "cuda" else "cpu",
         )
-        return {
-            name: evaluate(
-                Vectors(self.images(towers, part), part.classes), ground, self._config.eval
-            )
+        held = {
+            name: Vectors(self.images(towers, part), part.classes)
             for name, part in self._parts.items()
+        }
+        around = together(held)
+        return {
+            name: evaluate(own, ground, self._config.eval, around.get(name))
+            for name, own in held.items()
         }
 
     def images(self, towers: Towers, part: Part) -> Rows:

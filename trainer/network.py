@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +77,15 @@ def _released(
 ) -> Released:
     network, model_cfg = changed(network, described, settings, seed)
     network.train().requires_grad_(True)
+    preprocess = Preprocess.from_dict(network.visual.preprocess_cfg)  # type: ignore[union-attr, arg-type]
+    if settings.mean:
+        mean, std = settings.mean, settings.std
+        preprocess = replace(preprocess, mean=mean, std=std)  # type: ignore[arg-type]
     scale, bias = getattr(network, "logit_scale", None), getattr(network, "logit_bias", None)
     return Released(
         network=network,
         tokenizer=tokenizer,
-        preprocess=Preprocess.from_dict(network.visual.preprocess_cfg),  # type: ignore[union-attr, arg-type]
+        preprocess=preprocess,
         log_scale=math.log(1 / 0.07) if scale is None else float(scale.detach()),
         bias=None if bias is None else float(bias.detach()),
         model_cfg=model_cfg,

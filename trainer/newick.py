@@ -87,8 +87,8 @@ def covariance(tree: Tree, names: Sequence[str]) -> NDArray[np.float64]:
     tips without regard to case and underscores. Raises UnreadableSource naming what is missing.
     """
     tips = tree.tips
-    at = {_key(tree.label[tip]): i for i, tip in enumerate(tips)}
-    missing = [name for name in names if _key(name) not in at]
+    at = {key(tree.label[tip]): i for i, tip in enumerate(tips)}
+    missing = [name for name in names if key(name) not in at]
     if missing:
         raise UnreadableSource(
             f"{len(missing)} of {len(names)} classes are not in the tree, such as {missing[0]!r}: "
@@ -103,8 +103,13 @@ def covariance(tree: Tree, names: Sequence[str]) -> NDArray[np.float64]:
     for i in range(len(tips)):
         full[i, i] = depth[tips[i]]
         full[i, i + 1 :] = full[i + 1 :, i] = np.minimum.accumulate(between[i:])
-    order = [at[_key(name)] for name in names]
+    order = [at[key(name)] for name in names]
     return full[np.ix_(order, order)]
+
+
+def tip_names(tree: Tree) -> frozenset[str]:
+    """The tips by their `key`."""
+    return frozenset(key(tree.label[tip]) for tip in tree.tips)
 
 
 def patristic(shared: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -130,5 +135,6 @@ def _length(text: str, at: int) -> tuple[re.Match[str], float]:
     return found, value
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
+    """What tells tips apart: neither case nor underscores."""
     return " ".join(name.replace("_", " ").lower().split())

@@ -13,6 +13,7 @@ import open_clip
 import timm.layers.patch_dropout
 import torch
 from open_clip.transformer import PatchDropout
+from timm.layers.drop import DropPath
 from torch import nn
 
 from core.encoders.weights import CONFIG_NAME
@@ -26,7 +27,7 @@ Changed = tuple[nn.Module, dict[str, Any]]
 def changed(
     network: nn.Module, model_cfg: dict[str, Any], own: ModelSettings, seed: int
 ) -> Changed:
-    """Apply `patch_dropout`, `non_causal` and `projection`; raises InvalidSetting where one cannot.
+    """Apply what `own` says of towers; raises InvalidSetting where a network cannot.
 
     New weights follow from `seed`; all others stay those of `network`.
     """
@@ -37,6 +38,8 @@ def changed(
         _see_forwards(network, config)
     if own.patch_dropout:
         _drop_patches(network, own.patch_dropout)
+    if own.drop_path:
+        _drop_branches(network, own.drop_path)
     return network, config
 
 
@@ -93,3 +96,14 @@ def _drop_patches(network: nn.Module, share: float) -> None:
         trunk.patch_drop = timm.layers.patch_dropout.PatchDropout(share, num_prefix_tokens=prefix)
     else:
         raise InvalidSetting("this image tower has no patches to leave out")
+
+
+def _drop_branches(network: nn.Module, share: float) -> None:
+    """Leave out residual branches in training, deeper ones more often (Huang et al. 2016)."""
+    blocks = list(getattr(getattr(network.visual, "trunk", None), "blocks", []))
+    named = [name for name in ("drop_path1", "drop_path2") if blocks and hasattr(blocks[0], name)]
+    if not named:
+        raise InvalidSetting("this image tower has no residual branches to leave out")
+    for depth, block in enumerate(blocks):
+        for name in named:
+            setattr(block, name, DropPath(share * depth / max(len(blocks) - 1, 1)))

@@ -18,16 +18,17 @@ from trainer.augment import augment
 from trainer.captions import Names, caption, check, names_of, prompts
 from trainer.config import Config
 from trainer.config_data import DataSettings
-from trainer.data import Collection
+from trainer.data import Collection, only
 from trainer.engine_step import Batch
+from trainer.graft import grafted
 from trainer.launch import Place
 from trainer.leaks import Leak, find_leaks, refuse_leaks
 from trainer.models import check_text_lengths
 from trainer.network import Released
-from trainer.newick import covariance, read_newick
+from trainer.newick import Tree, covariance, read_newick, tip_names
 from trainer.packs import Pack, enlarged, make_pack, pack_path, read_pack
 from trainer.sources import read
-from trainer.splits import Split, make_split, read_split
+from trainer.splits import Split, make_split, read_split, small, trained_too
 from trainer.streams import sample_seed, share_of_rank
 
 Say = Callable[[str], None]
@@ -62,6 +63,8 @@ def divide(config: Config, settings: Settings) -> Divided:
     if config.data is None:
         raise InvalidSetting("data must be given: where do the pictures come from?")
     collection, own = read(config.data, settings), config.split
+    if config.data.tree and config.data.tree_lacks == "leave out":
+        collection = only(collection, tip_names(_tree(config.data)))
     if own.file:
         split = read_split(Path(own.file))
         strange = {i for ids in split.partitions.values() for i in ids} - set(
@@ -74,6 +77,9 @@ def divide(config: Config, settings: Settings) -> Divided:
             )
     else:
         split = make_split(collection.samples, collection.taxonomy, split_plan(config), own.seed)
+        if own.small is not None:
+            split = small(split, collection.samples, own.small)
+    split = trained_too(split, own.also)
     leaks = find_leaks(split, collection.samples)
     if own.leaks != "say":
         refuse_leaks(leaks, allow_near=own.leaks == "near")
@@ -134,7 +140,7 @@ class Prepared:
             mine = share_of_rank(np.arange(len(batch)), place.rank, place.world)
             pictures = part.pixels(batch[mine])
             draws = [
-                self._draw(part, int(batch[p]), step * len(batch) + int(p), picture)
+                self.draw(part, int(batch[p]), step * len(batch) + int(p), picture)
                 for p, picture in zip(mine, pictures, strict=True)
             ]
             classes = torch.from_numpy(part.classes[batch[mine]])
@@ -156,14 +162,12 @@ class Prepared:
         return [prompts(templates, names) for names in self.names]
 
     def _covariance(self) -> NDArray[np.float64] | None:
-        path = Path(self._config.data.tree) if self._config.data else Path()
-        if path == Path():
+        data = self._config.data
+        if data is None or not data.tree:
             return None
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UnreadableSource(f"cannot read the tree {path}: {error}") from error
-        return covariance(read_newick(text), self.collection.taxonomy.names)
+        if data.tree_lacks == "graft":
+            return grafted(_tree(data), self.collection.taxonomy)
+        return covariance(_tree(data), self.collection.taxonomy.names)
 
     def _check_lengths(self) -> None:
         """Before the first step rather than in the midst of the run."""
@@ -177,9 +181,10 @@ class Prepared:
         longest = max(token_count(self._released.tokenizer, text) for text in texts)
         check_text_lengths(self._config.model.id, self._released.text_length, longest)
 
-    def _draw(
+    def draw(
         self, part: Part, place: int, position: int, picture: NDArray[np.uint8]
     ) -> tuple[NDArray[np.uint8], str]:
+        """The picture at `place`, varied and captioned as at this `position` of the stream."""
         item = self.collection.items[part.positions[place]]
         seed = sample_seed(self._config.seed, position, item.id)
         size = self._released.preprocess.size
@@ -201,6 +206,13 @@ class Prepared:
         if self._place.world > 1:
             c10d.barrier()
         return read_pack(path)
+
+
+def _tree(data: DataSettings) -> Tree:
+    try:
+        return read_newick(Path(data.tree).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableSource(f"cannot read the tree {data.tree}: {error}") from error
 
 
 def token_count(tokenizer: Any, text: str) -> int:

@@ -1,4 +1,4 @@
-"""Pictures from a folder, a table, the sample museum or our own database."""
+"""Pictures from a folder, a table, a known layout, the sample museum or our own database."""
 
 import asyncio
 import csv
@@ -21,6 +21,7 @@ from core.storage import Store
 from trainer import queries
 from trainer.config_data import DataSettings
 from trainer.data import Collection, Item, class_of, collect
+from trainer.layouts import LAYOUTS
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".jp2", ".avif"}
 _OWN = {"image", "class", "common_name", "specimen", *RANKS}
@@ -34,6 +35,7 @@ def read(data: DataSettings, settings: Settings) -> Collection:
         "table": lambda: _table(Path(data.path), data.level, settings),
         "museum": lambda: _museum(data),
         "database": lambda: _database(data, settings),
+        **dict.fromkeys(LAYOUTS, lambda: _layout(data, settings)),
     }
     return collect(list(readers[data.source]()), data.least)
 
@@ -80,6 +82,24 @@ def _table(path: Path, level: str, settings: Settings) -> Iterator[Item]:
             specimen=row.get("specimen") or "",
             sha256=_digest(file),
             columns=rest,
+        )
+
+
+def _layout(data: DataSettings, settings: Settings) -> Iterator[Item]:
+    """Pictures of a data set as it was delivered; at another level than species, its taxa there."""
+    for found in LAYOUTS[data.source](Path(data.path), Path(data.taxa) if data.taxa else None):
+        finest = data.level == "species"
+        name = found.class_name if finest else class_of(found.taxa, data.level)
+        if not name:
+            continue
+        yield Item(
+            found.id,
+            name,
+            found.taxa,
+            partial(_open, found.path, settings),
+            common_name=found.common_name if finest else "",
+            sha256=_digest(found.path),
+            columns=found.columns,
         )
 
 

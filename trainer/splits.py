@@ -65,8 +65,9 @@ class Plan:
 PRESETS = {
     "D10": Plan(0.1, {"class": 0.1}, (20, 100)),
     "S29-42": Plan(0.0725, {"class": 0.0725}, (19, 99, 499)),
+    "P38-42": Plan(0.095, {"class": 0.095}, (19, 99, 499)),
 }
-"""Splits of earlier work by name; draw them with seed 42."""
+"""Splits of earlier work by name; draw them with seed 42. P38-42 had the species of a tree only."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,14 @@ def small(split: Split, samples: Samples, size: int) -> Split:
         picked = draw_units(single, mask, min(size, len(ids)), rng, keep=0)
         out[name] = tuple(sorted(ids[i] for i in picked))
     return Split(split.seed, split.bounds, out)
+
+
+def trained_too(split: Split, prefixes: Sequence[str]) -> Split:
+    """The same with all partitions of these prefixes in `train`, as for a run before a test."""
+    taken = [name for prefix in prefixes for name in split.names(prefix) if name != "train"]
+    parts = {name: ids for name, ids in split.partitions.items() if name not in taken}
+    more = (i for name in ("train", *taken) for i in split.partitions[name])
+    return Split(split.seed, split.bounds, {**parts, "train": tuple(sorted(more))})
 
 
 def train_counts(split: Split, samples: Samples, classes: int) -> NDArray[np.int64]:

@@ -98,6 +98,12 @@ def test_the_starting_model_is_measured_from_its_configuration(made):
     assert start["step"] == 0
     assert "index" not in start["partitions"]["val_id"]
     assert start["measures"]["val_id.i2t.hit@1"] > 0.3
+    # Changed as set, also where nothing is trained: the predecessor's documents disagreed on it.
+    changed = [*options[:-1], str(root / "forwards.json"), "-o", "model.non_causal=true"]
+    assert CliRunner().invoke(app, ["eval", *changed]).exit_code == 0
+    forwards = json.loads((root / "forwards.json").read_text())
+    assert forwards["partitions"]["val_id"]["i2t"] != start["partitions"]["val_id"]["i2t"]
+    assert forwards["partitions"]["val_id"]["i2i"] == start["partitions"]["val_id"]["i2i"]
 
 
 def test_a_finished_run_stays_as_it_is_and_other_settings_are_refused(made):

@@ -122,7 +122,7 @@ def test_missing_files_are_said_to_be_missing(tmp_path):
         read_config(tmp_path / "none.yaml")
 
 
-def test_d14_settings_are_made_without_running_anything(config_file, monkeypatch):
+def test_settings_are_made_without_running_anything(config_file, monkeypatch):
     """The predecessor asked the cluster's scheduler while building its settings."""
 
     def refuse(*args, **kwargs):

@@ -16,6 +16,7 @@ from trainer.augment import augment
 from trainer.config import Config
 from trainer.config_data import AugmentSettings, CaptionSettings, DataSettings
 from trainer.launch import Place
+from trainer.look import look
 from trainer.network import load as load_network
 from trainer.packs import enlarged, make_pack, pack_path, read_pack
 from trainer.prepared import Prepared, divide, token_count
@@ -127,6 +128,22 @@ def test_a_mirrored_picture_is_mirrored_half_the_time():
     assert 70 < sum(turned) < 130
 
 
+@pytest.mark.parametrize(
+    "own",
+    [{"jitter": 1.0, "hue": 0.2}, {"sharpen": 1.0, "sharpness": 3.0}, {"blur": 1.0, "radius": 2.0}],
+)
+def test_hues_edges_and_blur_vary_and_follow_from_the_seed(own):
+    rows, columns = np.indices((16, 16))
+    pixels = np.stack([rows * 15, columns * 15, (rows // 4 + columns // 4) % 2 * 200], -1)
+    pixels = pixels.astype(np.uint8)
+    changed = AugmentSettings(crop=1.0, brightness=0, contrast=0, saturation=0, **own)
+    made = [augment(pixels, (16, 16), changed, seed) for seed in range(6)]
+    assert np.array_equal(made[0], augment(pixels, (16, 16), changed, 0))
+    assert len({picture.tobytes() for picture in made}) > 3
+    assert not np.array_equal(made[1], pixels)
+    assert np.abs(made[1].astype(int) - pixels).mean() < 100
+
+
 def config(packs, *changes):
     settings = typed.parse(f"""
 model: {{id: "{TINY}"}}
@@ -225,6 +242,50 @@ def test_a_tree_gives_phylogenetic_targets(prepared, tmp_path):
     ready = Prepared(replace(own, data=data), SETTINGS, ready._released, HERE, lambda _: None)
     with pytest.raises(UnreadableSource, match="cannot read the tree"):
         ready.facts(part)
+
+
+def test_trees_that_lack_classes_are_refused_trimmed_or_mended(prepared, tmp_path):
+    _, ready = prepared
+    names = ready.collection.taxonomy.names
+    tree = tmp_path / "tree.nwk"
+    tips = ",".join(f"{name.replace(' ', '_')}:1" for name in names[:-3])
+    tree.write_text(f"({tips});")
+    loss = "loss=[{kind: sigmoid, target: phylogenetic}]"
+    changes = [f"data.tree={tree}", loss]
+
+    def facts(how):
+        own = config(ready._config.data.packs, *changes, f"data.tree_lacks={how}")
+        made = Prepared(own, SETTINGS, ready._released, HERE, lambda _: None)
+        return made, made.facts(made.part(["train"], margin=1.14))
+
+    with pytest.raises(UnreadableSource, match=r"3 of \d+ classes are not in the tree"):
+        facts("refuse")
+    grafted, known = facts("graft")
+    assert grafted.collection.taxonomy.names == names
+    assert known.covariance.shape == (len(names),) * 2
+    assert facts("leave out")[0].collection.taxonomy.names == names[:-3]
+
+
+def test_a_trial_takes_a_few_pictures_of_each_partition(prepared):
+    own, ready = prepared
+    few = Prepared(
+        config(own.data.packs, "split.small=12"), SETTINGS, ready._released, HERE, lambda _: None
+    )
+    sizes = {name: len(ids) for name, ids in few.divided.split.partitions.items()}
+    assert all(6 <= size <= 24 for size in sizes.values())
+    whole = ready.divided.split.partitions
+    assert set(few.divided.split.partitions["train"]) < set(whole["train"])
+
+
+def test_the_look_of_a_batch_is_drawn_and_its_colours_told(prepared, tmp_path):
+    own, ready = prepared
+    found = look(own, SETTINGS, tmp_path / "sheet.png", lambda _: None)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (4 * 112, 3 * (112 + 14))
+    part = ready.part(["train"], margin=1.14)
+    pixels = part.pixels(np.arange(len(part.rows))) / 255
+    assert found.mean == pytest.approx(pixels.mean((0, 1, 2)), abs=1e-4)
+    assert found.std == pytest.approx(pixels.std((0, 1, 2)), abs=1e-4)
 
 
 def test_copies_on_both_sides_are_refused_and_a_split_can_be_given(folder, tmp_path):

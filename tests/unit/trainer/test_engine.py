@@ -65,7 +65,8 @@ def test_a_killed_run_resumes_to_bit_equal_losses(tmp_path, seed):
         assert equal(weights(again), weights(whole))
 
 
-def test_d13_a_crash_while_writing_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+def test_a_crash_while_writing_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    """The predecessor wrote its state in place: a crash meanwhile lost the trial."""
     path = tmp_path / "ckpt" / "last.pt"
     write_checkpoint(path, {"step": 1})
 
@@ -79,11 +80,48 @@ def test_d13_a_crash_while_writing_leaves_the_last_checkpoint(tmp_path, monkeypa
     assert read_checkpoint(path, torch.device("cpu")) == {"step": 1}
 
 
-def test_d13_a_damaged_checkpoint_is_named(tmp_path):
+def test_a_damaged_checkpoint_is_named(tmp_path):
     path = tmp_path / "last.pt"
     path.write_bytes(b"half")
     with pytest.raises(UnreadableSource, match=r"last\.pt is not a checkpoint"):
         read_checkpoint(path, torch.device("cpu"))
+
+
+class _Runs:
+    """What a pickle does when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path):
+    """The predecessor switched off the check of a library that refuses such files."""
+    path, made = tmp_path / "last.pt", tmp_path / "made"
+    torch.save({"weights": _Runs(str(made))}, path)
+    with pytest.raises(UnreadableSource, match=r"last\.pt is not a checkpoint"):
+        read_checkpoint(path, torch.device("cpu"))
+    assert not made.exists()
+    torch.load(path, weights_only=False)  # the trap is real
+    assert made.exists()
+
+
+def test_a_run_ends_where_nothing_gets_better(tmp_path):
+    values = iter([0.2, 0.7, 0.5, 0.6, 0.9])
+    settings = config("run.best=score", "run.stop_after=2", "run.every=16", "run.save=64")
+    said = []
+    hooks = Hooks(said.append, evaluate=lambda _: {"score": next(values)})
+    made = engine(tmp_path, settings, hooks)
+    made.train()
+    assert made.done == 4
+    assert said == ["stopped: 2 evaluations without a better one"]
+    again = engine(tmp_path, settings, hooks)
+    again.train()
+    assert (again.done, again.take_best()) == (4, 2)
+    with pytest.raises(InvalidSetting, match=r"run\.best"):
+        config("run.stop_after=2")
 
 
 def test_a_folder_of_other_settings_is_refused_but_another_machine_is_not(tmp_path):

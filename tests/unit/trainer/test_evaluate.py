@@ -6,6 +6,7 @@ import pytest
 from core.errors import InvalidSetting
 from trainer.config_run import EvalSettings
 from trainer.evaluate import Ground, Vectors, evaluate, measures
+from trainer.measure import together
 from trainer.probes import prototypes, simpleshot, unit
 
 CODES = np.array([[0, 0, 0], [0, 0, 1], [0, 1, 2], [1, 2, 3]])
@@ -96,3 +97,51 @@ def test_simpleshot_takes_the_mean_of_the_support_off():
     same = simpleshot(rows, classes, 1, 5), simpleshot(rows, classes, 1, 5)
     assert same[0] == same[1]
     assert simpleshot(rows, classes, 20, 5).classes == 0
+
+
+def test_all_held_out_pictures_together_are_a_harder_gallery():
+    known = clusters(0.3, seed=1)
+    strange = Vectors(known.images[:10], np.full(10, 3))  # another class that looks the same
+    held = {"val_id": known, "val_ood.class": strange, "test_id": known}
+    around = together(held)
+    assert set(around) == {"val_id", "val_ood.class"}
+    assert [around[name].first for name in around] == [0, 40]
+    assert len(around["val_id"].every.classes) == 50
+    alone = ground(np.eye(4, 16, dtype=np.float32))
+    found = evaluate(known, alone, OWN, around["val_id"])
+    assert found["full_i2i"]["queries"] == 40
+    assert found["full_i2i"]["ap"]["micro"] < found["i2i"]["ap"]["micro"]
+    # Itself is left out wherever it lies: nothing is found before another of its class.
+    other = evaluate(strange, alone, OWN, around["val_ood.class"])
+    assert other["full_i2i"]["hit@1"]["micro"] < 1
+    assert "full_i2i" not in evaluate(known, alone, OWN)
+
+
+def test_choosing_among_four_names():
+    held = clusters(0.0, per=50)
+    right = evaluate(held, ground(np.eye(4, 16, dtype=np.float32)), OWN)
+    assert right["choice_4"]["hit@1"]["micro"] == 1
+    confused = np.eye(4, 16, dtype=np.float32)[[1, 0, 2, 3]]
+    assert evaluate(held, ground(confused), OWN)["choice_4"]["hit@1"]["macro"] == 0.5
+    rng = np.random.default_rng(5)
+    chance = Vectors(unit(rng.standard_normal((4000, 16))), np.repeat(np.arange(20), 200))
+    few = Ground(
+        unit(rng.standard_normal((20, 16))),
+        np.arange(20)[:, None],
+        ("species",),
+        np.ones(20),
+        (20,),
+    )
+    found = evaluate(chance, few, OWN)["choice_4"]["hit@1"]
+    assert found["micro"] == pytest.approx(0.25, abs=0.04)
+    assert found["low"] < 0.25 < found["high"]
+
+
+def test_names_by_the_nearest_picture_and_by_class_means_at_every_rank():
+    held = clusters(0.0)
+    turned = Vectors(held.images, np.array([1, 0, 2, 3])[held.classes])
+    found = evaluate(held, ground(np.eye(4, 16, dtype=np.float32), turned), OWN)
+    for name in ("names_index", "names_prototypes"):
+        ranks = found[name]["ranks"]
+        assert (ranks["species"]["accuracy"], ranks["genus"]["accuracy"]) == (0.5, 1.0)
+    assert found["names"]["ranks"]["species"]["accuracy"] == 1

@@ -47,7 +47,7 @@ def one_rank():
         c10d.destroy_process_group()
 
 
-def test_d1_freezing_works_before_and_after_wrapping(one_rank):
+def test_freezing_works_before_and_after_wrapping(one_rank):
     """The predecessor matched names after wrapping, when all began with "module."."""
     for early in (True, False):
         model = clip()
@@ -105,7 +105,7 @@ def test_freezing_what_is_not_there_or_all_is_refused():
 
 
 @pytest.mark.parametrize("make", [clip, custom, resnet])
-def test_d2_scalars_biases_and_norms_are_not_decayed(make):
+def test_scalars_biases_and_norms_are_not_decayed(make):
     """The predecessor tested ndim == 1, so 0-d logit scale and bias were decayed."""
     model = make()
     names = {id(p): name for name, p in model.named_parameters()}

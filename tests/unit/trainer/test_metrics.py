@@ -121,7 +121,7 @@ def test_judge_leaves_the_query_out_and_skips_queries_without_a_match():
     assert bool((with_self.values["hit@1"] == 1).all())
 
 
-def test_d10_metrics_keep_full_precision():
+def test_metrics_keep_full_precision():
     """The predecessor stored numbers as strings of four decimals."""
     x = unit_rows(torch.randn(31, 5, generator=torch.Generator().manual_seed(3)))
     judged = judge(x, x, torch.arange(31) % 5, torch.arange(31) % 5, own=torch.arange(31))

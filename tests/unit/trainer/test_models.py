@@ -20,7 +20,7 @@ SIZES = {
 @pytest.mark.parametrize(
     "id", [id if id in SIZES else pytest.param(id, marks=pytest.mark.slow) for id in REGISTRY]
 )
-def test_d17_registry_facts_are_those_of_the_network(id):
+def test_registry_facts_are_those_of_the_network(id):
     """The predecessor's table had wrong widths or counts for eight models."""
     arch = architecture(id)
     network = arch.blank()
@@ -53,13 +53,13 @@ def check_layers(id, network):
             assert len(mine) - 2 == SIZES[id][at]
 
 
-def test_d11_width_is_known_without_a_network_for_every_family():
+def test_width_is_known_without_a_network_for_every_family():
     """The predecessor read it off text_projection, which CLIP has as a bare parameter."""
     assert {arch.width for arch in REGISTRY.values()} == {384, 512, 640, 768, 1024, 1152, 1536}
 
 
 @pytest.mark.parametrize("id", REGISTRY)
-def test_d8_preprocessing_is_the_released_one(id):
+def test_preprocessing_is_the_released_one(id):
     """The predecessor cropped every family; SigLIP was released squashing."""
     found = architecture(id).preprocess()
     siglip = architecture(id).family == "siglip"

@@ -97,3 +97,28 @@ def test_what_a_network_does_not_have_is_refused():
         load(ModelSettings(str(TINY), projection="mlp"), 1)
     with pytest.raises(InvalidSetting, match="patch_dropout lies within"):
         ModelSettings(str(TINY), patch_dropout=1.0)
+
+
+def test_branches_are_left_out_in_training_only(timm):
+    plain = load(ModelSettings(timm, random=True), 1)
+    dropped = load(ModelSettings(timm, random=True, drop_path=0.5), 1)
+    torch.testing.assert_close(vectors(dropped), vectors(plain))
+    torch.manual_seed(0)
+    learning = Towers(dropped).train()
+    assert not torch.equal(vectors(dropped, learning)[0], vectors(dropped, learning)[0])
+    rates = [block.drop_path1.drop_prob for block in dropped.network.visual.trunk.blocks]
+    assert (rates[0], rates[-1]) == (0.0, 0.5)
+    with pytest.raises(InvalidSetting, match="no residual branches"):
+        load(ModelSettings(TINY, random=True, drop_path=0.1), 1)
+
+
+def test_pixels_can_be_normalised_by_the_data_and_are_published_so(tmp_path):
+    own = ModelSettings(TINY, random=True, mean=(0.2, 0.18, 0.12), std=(0.3, 0.26, 0.22))
+    made = load(own, 1)
+    plain = load(ModelSettings(TINY, random=True), 1)
+    assert not torch.equal(vectors(made)[0], vectors(plain)[0])
+    assert published(made, tmp_path / "made") < 1e-4
+    assert load_encoder(str(tmp_path / "made")).prepare_cfg.mean == (0.2, 0.18, 0.12)
+    for wrong in ({"mean": (0.5,) * 3}, {"mean": (0.5,) * 3, "std": (0.0,) * 3}):
+        with pytest.raises(InvalidSetting, match="three numbers each"):
+            ModelSettings(TINY, **wrong)

@@ -54,7 +54,7 @@ def test_a_step_is_the_same_whatever_was_drawn_before_it(name):
 
 
 @pytest.mark.parametrize("name", make(0))
-def test_d3_seeds_change_batches_and_steps_do_too(name):
+def test_seeds_change_batches_and_steps_do_too(name):
     """The predecessor gave every trial the sampler seed 0."""
     one, two = make(1)[name], make(2)[name]
     drawn = [one.batch(0).tolist(), two.batch(0).tolist(), one.batch(1).tolist()]
@@ -190,7 +190,7 @@ def test_a_batch_without_any_relative_is_filled_from_the_whole_set():
         Neighbours(Shuffled(30, 2, 0), np.full(30, 5), near, 2, 0)
 
 
-def test_d4_neighbouring_seeds_and_items_share_no_random_stream():
+def test_neighbouring_seeds_and_items_share_no_random_stream():
     """The predecessor seeded by seed + index: (42, item 1) was (43, item 0)."""
     seeds = {sample_seed(s, p, f"i{p % 7}") for s in range(20) for p in range(200)}
     assert len(seeds) == 4000

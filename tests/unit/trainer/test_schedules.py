@@ -19,7 +19,8 @@ def make(name, steps=101, batch=10, **own):
 
 @pytest.mark.parametrize("name", NAMES)
 @given(warmup=st.integers(0, 300), steps=st.integers(1, 200), batch=st.integers(1, 40))
-def test_d9_the_peak_is_exactly_nominal(name, warmup, steps, batch):
+def test_the_peak_is_exactly_nominal(name, warmup, steps, batch):
+    """The predecessor's warm-up ended below the nominal rate, at 0.983 of it for 16k batches."""
     schedule = make(name, steps, batch, warmup=warmup)
     factors = [schedule.factor(step) for step in range(steps)]
     assert max(factors) == 1.0

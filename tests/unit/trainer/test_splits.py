@@ -20,6 +20,7 @@ from trainer.splits import (
     read_split,
     small,
     train_counts,
+    trained_too,
     write_split,
 )
 from trainer.taxonomy import build
@@ -71,7 +72,7 @@ def test_invariants_hold_for_any_collection(seed, species):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_d16_out_of_distribution_says_exactly_what_is_unseen(seed):
+def test_out_of_distribution_says_exactly_what_is_unseen(seed):
     """The predecessor promised whole held-out groups; most groups were in training."""
     samples, taxonomy = collection(seed)
     where = at(make_split(samples, taxonomy, ALL, seed), samples)
@@ -112,7 +113,8 @@ def test_shares_come_out_and_the_tail_is_sampled_in_proportion():
         assert 0.12 < np.char.endswith(where[inside].astype(str), "_id").mean() < 0.36
 
 
-def test_d3_seeds_give_independent_splits_and_one_seed_always_the_same():
+def test_seeds_give_independent_splits_and_one_seed_always_the_same():
+    """Seeds that share their draws understate how much results vary."""
     samples, taxonomy = collection()
     one, same, other = (make_split(samples, taxonomy, ALL, seed) for seed in (1, 1, 2))
     assert one == same
@@ -217,6 +219,20 @@ def test_small_is_stratified_and_seeded():
     assert len(np.unique(samples.classes[inside])) > 5 * len(np.unique(head))
 
 
+def test_held_out_partitions_can_be_trained_on_before_a_test():
+    samples, taxonomy = collection(7)
+    split = make_split(samples, taxonomy, ALL, 0)
+    final = trained_too(split, ["val"])
+    assert not final.names("val")
+    parts = ("train", *split.names("val"))
+    assert set(final.partitions["train"]) == {i for name in parts for i in split.partitions[name]}
+    assert {n: final.partitions[n] for n in final.names("test")} == {
+        n: split.partitions[n] for n in split.names("test")
+    }
+    assert trained_too(final, ["val"]) == final
+    assert trained_too(split, []) == split
+
+
 def test_counts_are_of_training_images():
     samples, taxonomy = collection(6, species=20)
     split = make_split(samples, taxonomy, ALL, 0)
@@ -227,7 +243,8 @@ def test_counts_are_of_training_images():
     assert (counts[held] == 0).all()
 
 
-def test_d15_splits_are_plain_json(tmp_path):
+def test_splits_are_plain_json(tmp_path):
+    """The predecessor pickled its splits, which newer packages could not read."""
     samples, taxonomy = collection(7, species=20)
     split = make_split(samples, taxonomy, ALL, 0)
     write_split(split, tmp_path / "split.json")

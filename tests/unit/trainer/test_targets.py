@@ -28,7 +28,8 @@ COVARIANCE = np.array(
 )
 
 
-def test_d7_phylogenetic_targets_are_a_correlation_on_a_tree_that_is_not_ultrametric():
+def test_phylogenetic_targets_are_a_correlation_on_a_tree_that_is_not_ultrametric():
+    """The predecessor divided by the deepest tip, so shallow tips were hardly like themselves."""
     table = phylogenetic_table(COVARIANCE)
     assert torch.equal(table.diagonal(), torch.ones(5))
     assert float(table[0, 1]) == pytest.approx(1 / 6**0.5)

@@ -88,7 +88,7 @@ def test_broken_trees_are_refused(text):
         read_newick(text)
 
 
-def test_d12_classes_missing_from_the_tree_are_named():
+def test_classes_missing_from_the_tree_are_named():
     """The predecessor warned, then crashed on None."""
     with pytest.raises(UnreadableSource, match="2 of 3 classes.*'Zeta'"):
         covariance(read_newick(FIVE), ["A", "Zeta", "Eta"])
@@ -116,7 +116,8 @@ def test_codes_ignore_case_and_mark_the_unknown():
         taxonomy.group("order")
 
 
-def test_d17_two_classes_with_one_lineage_are_reported():
+def test_two_classes_with_one_lineage_are_reported():
+    """The predecessor trained on two bryozoan classes of one genus without a word."""
     found = {(fault.kind, fault.detail) for fault in faults(build(ROWS, ["family", "genus"]))}
     kinds = sorted(kind for kind, _ in found)
     assert kinds == ["same lineage", "two parents", "unknown rank"]

@@ -170,7 +170,8 @@ def test_gradients_are_finite_at_logits_of_100_and_zero_rows(kind, gamma, form, 
     assert bool((x.grad[3] == 0).all())
 
 
-def test_d5_similarity_is_float32_under_bfloat16_autocast():
+def test_similarity_is_float32_under_bfloat16_autocast():
+    """The predecessor multiplied in bfloat16: 509 distinct similarities collapsed to 5."""
     x, y, classes = (part.float() if part.is_floating_point() else part for part in batch(1))
     # All much alike, as embeddings of one collection are: the loss hangs on small differences.
     x = unit_rows(1 + 0.1 * x)
@@ -189,7 +190,8 @@ def test_d5_similarity_is_float32_under_bfloat16_autocast():
     assert (coarse - x @ y.T).abs().max() > 1e-4
 
 
-def test_d6_soft_softmax_is_normalised_along_each_axis_and_keeps_its_size():
+def test_soft_softmax_is_normalised_along_each_axis_and_keeps_its_size():
+    """The predecessor normalised soft targets along one axis only."""
     table = torch.tensor([[1.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 1.0]])
     classes = torch.tensor([0, 1, 2, 0])
     target = TableTarget(table)
