@@ -220,7 +220,7 @@ def parse() -> argparse.Namespace:
     made.add_argument("--workers", type=int, default=2, help="that decode pictures")
     made.add_argument("--json", type=Path)
     made.add_argument("--side", choices=("ours", "theirs"), help=argparse.SUPPRESS)
-    made.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    made.add_argument("--folder", type=Path, help="of the pictures; drawn into it where empty")
     return made.parse_args()
 
 
@@ -233,13 +233,14 @@ def main() -> None:
         print(json.dumps(found | {"peak_mb": peak_mb()}))
         return
     rounds = []
-    with tempfile.TemporaryDirectory() as folder:
-        if args.data == "files":
-            print(f"{write_museum(Path(folder), args.size)} pictures")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.folder or Path(temporary)
+        if args.data == "files" and not any(folder.glob("*")):
+            print(f"{write_museum(folder, args.size)} pictures")
         print(f"{args.model}, batch {args.batch}, {args.precision}, {args.device}")
         for number in range(args.rounds):
             order = ("theirs", "ours") if number % 2 == 0 else ("ours", "theirs")
-            found = {name: side(name, Path(folder), args) for name in order}
+            found = {name: side(name, folder, args) for name in order}
             ratio = found["ours"]["samples_per_s"] / found["theirs"]["samples_per_s"]
             rounds.append(found | {"ratio": ratio})
             for name in ("theirs", "ours"):

@@ -42,6 +42,8 @@ class DataSettings:
     """The same number of specimens for every species, instead of a long tail."""
     reduce: float = field(default=0.5, metadata=when("source", "museum"))
     packs: str = "runs/packs"
+    stage: str = ""
+    """A folder on a disk of each machine's own, where packs are copied to before they are read."""
     margin: float = 1.14
 
     def __post_init__(self) -> None:

@@ -86,6 +86,8 @@ class RunSettings:
     device: str = "auto"
     workers: int = 2
     log_every: int = 10
+    deterministic: bool = False
+    """On a GPU: bit-equal again, by slower sums; a processor's sums are so anyhow."""
     track: tuple[Literal["tensorboard", "wandb"], ...] = ()
     """Where measures are shown besides metrics.jsonl; see `trackers`."""
 
@@ -124,5 +126,14 @@ class EvalSettings:
             raise InvalidSetting("evaluation needs a partition, draws >= 0, folds and shots >= 1")
 
 
-MACHINE = ("micro", "checkpoint_activations", "compile", "device", "workers", "log_every", "track")
+MACHINE = (
+    "micro",
+    "checkpoint_activations",
+    "compile",
+    "device",
+    "workers",
+    "log_every",
+    "track",
+    "deterministic",
+)
 """Settings of `run` that say how, not what: they may change when a run is resumed."""

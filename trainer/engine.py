@@ -68,6 +68,7 @@ class Engine:
             raise InvalidSetting(f"a batch of {batch} cannot be shared by {place.world} ranks")
         self.steps = math.ceil(config.run.samples / batch)
         self.micro = min(config.run.micro or batch, batch // place.world)
+        torch.use_deterministic_algorithms(self._run.deterministic, warn_only=True)
         self.towers, self.objective = Towers(released).to(place.device), objective
         self._stepper = make_stepper(config, released, self.towers, objective, place)
         ema = config.optim.ema

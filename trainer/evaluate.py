@@ -73,43 +73,60 @@ def evaluate(
     """
     if len(held.images) == 0:
         raise InvalidSetting("there is nothing to evaluate: the partition is empty")
-    present = np.unique(held.classes)
-    own_place = torch.arange(len(held.images))
-    tasks = {
-        "i2i": (held, held, own_place),
-        "i2t": (held, Vectors(ground.prompts[present], present), None),
-        "t2i": (Vectors(ground.prompts[present], present), held, None),
-        "all_classes": (held, Vectors(ground.prompts, np.arange(len(ground.prompts))), None),
-    }
-    if ground.train is not None:
-        tasks["index"] = (held, ground.train, None)
-        tasks["prototypes"] = (held, Vectors(*prototypes(*_pair(ground.train))), None)
-    if around is not None:
-        every, classes = around.every, np.unique(around.every.classes)
-        tasks["full_i2i"] = (held, every, own_place + around.first)
-        tasks["full_i2t"] = (held, Vectors(ground.prompts[classes], classes), None)
-        tasks["full_t2i"] = (Vectors(ground.prompts[present], present), every, None)
-    out: Result = {"pictures": len(held.images), "classes": len(present)}
-    for name, (queries, gallery, place) in tasks.items():
-        found = _judged(queries, gallery, place, ground.device)
-        out[name] = _summary(found, queries.classes, own.draws)
+    tasks = _tasks(held, ground, around)
+    out: Result = {"pictures": len(held.images), "classes": len(np.unique(held.classes))}
+    for name, task in tasks.items():
+        found = _judged(task, ground.device)
+        out[name] = _summary(found, task.queries.classes, own.draws)
         if name in _BUCKETED:
-            values, classes = _kept(found, queries.classes, _BUCKETED[name])
+            values, classes = _kept(found, task.queries.classes, _BUCKETED[name])
             split = by_bucket(values, classes, ground.counts, ground.bounds)
             out[name]["buckets"] = {
                 str(b): {"micro": micro(v), "macro": macro(v, c), "queries": len(v)}
                 for b, (v, c) in split.items()
             }
     out["choice_4"] = _chosen(held, ground.prompts, own.draws)
-    named = {"names": Vectors(ground.prompts, np.arange(len(ground.prompts)))}
-    if ground.train is not None:
-        named["names_index"] = ground.train
-        named["names_prototypes"] = tasks["prototypes"][1]
-    for name, gallery in named.items():
-        out[name] = _naming(held, gallery, ground)
+    for name, task in (("names", "all_classes"), ("names_index", "index"),
+                       ("names_prototypes", "prototypes")):  # fmt: skip
+        if task in tasks:
+            out[name] = _naming(held, tasks[task].gallery, ground)
     for shots in own.shots:
         out[f"simpleshot_{shots}"] = asdict(simpleshot(*_pair(held), shots, own.folds))
     return out
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Who looks for whom; `place` of each query in the gallery, where it is not to find itself."""
+
+    queries: Vectors
+    gallery: Vectors
+    place: torch.Tensor | None = None
+
+
+def _tasks(held: Vectors, ground: Ground, around: Around | None) -> dict[str, _Task]:
+    every = Vectors(ground.prompts, np.arange(len(ground.prompts)))
+    named = _of(every, held.classes)
+    place = torch.arange(len(held.images))
+    tasks = {
+        "i2i": _Task(held, held, place),
+        "i2t": _Task(held, named),
+        "t2i": _Task(named, held),
+        "all_classes": _Task(held, every),
+    }
+    if ground.train is not None:
+        tasks["index"] = _Task(held, ground.train)
+        tasks["prototypes"] = _Task(held, Vectors(*prototypes(*_pair(ground.train))))
+    if around is not None:
+        tasks["full_i2i"] = _Task(held, around.every, place + around.first)
+        tasks["full_i2t"] = _Task(held, _of(every, around.every.classes))
+        tasks["full_t2i"] = _Task(named, around.every)
+    return tasks
+
+
+def _of(prompts: Vectors, classes: Classes) -> Vectors:
+    present = np.unique(classes)
+    return Vectors(prompts.images[present], present)
 
 
 def measures(results: dict[str, Result]) -> dict[str, float]:
@@ -135,10 +152,11 @@ def _pair(vectors: Vectors) -> tuple[Rows, Classes]:
     return vectors.images, vectors.classes
 
 
-def _judged(queries: Vectors, gallery: Vectors, place: torch.Tensor | None, device: str) -> Judged:
-    a, b = (_tensor(side.images, device) for side in (queries, gallery))
-    c, d = (_tensor(side.classes, device) for side in (queries, gallery))
-    found = judge(a, b, c, d, own=None if place is None else place.to(device))
+def _judged(task: _Task, device: str) -> Judged:
+    sides = (task.queries, task.gallery)
+    rows = (_tensor(side.images, device) for side in sides)
+    classes = (_tensor(side.classes, device) for side in sides)
+    found = judge(*rows, *classes, own=None if task.place is None else task.place.to(device))
     values = {name: value.cpu() for name, value in found.values.items()}
     return Judged(found.queries.cpu(), values, found.skipped)
 

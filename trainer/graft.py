@@ -39,7 +39,7 @@ def grafted(tree: Tree, taxonomy: Taxonomy) -> Shared:
         own[c] = np.diagonal(inside)[relatives if len(relatives) else slice(None)].mean()
     full = np.minimum(inside[np.ix_(tip, tip)], np.minimum(depth[:, None], depth[None, :]))
     np.fill_diagonal(full, np.maximum(own, np.where(np.isfinite(depth), depth, 0)))
-    return full
+    return np.asarray(full)
 
 
 def _relatives(codes: NDArray[np.int64], c: int, present: Sequence[int]) -> NDArray[np.int64]:

@@ -1,8 +1,10 @@
 """Pictures decoded and resized once, kept as one file of uint8 pixels that is read in place."""
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -76,6 +78,22 @@ def make_pack(
     waiting = note.with_suffix(f".{os.getpid()}.part")
     waiting.write_text(json.dumps({"format": _FORMAT, "unreadable": bad}), encoding="utf-8")
     os.replace(waiting, note)
+
+
+def staged(path: Path, folder: Path) -> Path:
+    """The pack copied into `folder`, such as a disk of this machine's own; once for all processes.
+
+    A copy that a crash cut short is made again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    near = folder / path.name
+    with (folder / f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        whole = near.exists() and near.stat().st_size == path.stat().st_size
+        if not (whole and near.with_suffix(".json").exists()):
+            shutil.copyfile(path, near)
+            shutil.copyfile(path.with_suffix(".json"), near.with_suffix(".json"))
+    return near
 
 
 def read_pack(path: Path) -> Pack:

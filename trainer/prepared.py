@@ -26,7 +26,7 @@ from trainer.leaks import Leak, find_leaks, refuse_leaks
 from trainer.models import check_text_lengths
 from trainer.network import Released
 from trainer.newick import Tree, covariance, read_newick, tip_names
-from trainer.packs import Pack, enlarged, make_pack, pack_path, read_pack
+from trainer.packs import Pack, enlarged, make_pack, pack_path, read_pack, staged
 from trainer.sources import read
 from trainer.splits import Split, make_split, read_split, small, trained_too
 from trainer.streams import sample_seed, share_of_rank
@@ -205,7 +205,7 @@ class Prepared:
             make_pack(path, items, preprocess, self._config.run.workers)
         if self._place.world > 1:
             c10d.barrier()
-        return read_pack(path)
+        return read_pack(staged(path, Path(data.stage)) if data.stage else path)
 
 
 def _tree(data: DataSettings) -> Tree:

@@ -18,7 +18,7 @@ from trainer.config_data import AugmentSettings, CaptionSettings, DataSettings
 from trainer.launch import Place
 from trainer.look import look
 from trainer.network import load as load_network
-from trainer.packs import enlarged, make_pack, pack_path, read_pack
+from trainer.packs import enlarged, make_pack, pack_path, read_pack, staged
 from trainer.prepared import Prepared, divide, token_count
 from trainer.sources import read
 from trainer.splits import write_split
@@ -103,6 +103,19 @@ def test_a_pack_holds_what_the_preprocessing_gives_and_names_what_it_could_not_r
     assert path.stat().st_mtime_ns == before
     assert pack_path(folder, items[1:], wide, "") != pack_path(folder, items, wide, "")
     assert pack_path(folder, items, PLAIN, "").name != path.name
+
+
+def test_a_pack_is_copied_to_a_near_disk_once(folder, tmp_path):
+    items = read(DataSettings("folder", str(folder)), SETTINGS).items
+    path = pack_path(tmp_path / "far", items, PLAIN, "")
+    make_pack(path, items, PLAIN, 1)
+    near = staged(path, tmp_path / "near")
+    assert np.array_equal(read_pack(near).pixels, read_pack(path).pixels)
+    begun = near.stat().st_mtime_ns
+    assert staged(path, tmp_path / "near") == near
+    assert near.stat().st_mtime_ns == begun
+    near.write_bytes(near.read_bytes()[:100])
+    assert np.array_equal(read_pack(staged(path, tmp_path / "near")).pixels, read_pack(path).pixels)
 
 
 def test_a_variation_is_a_function_of_its_seed():
