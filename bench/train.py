@@ -3,9 +3,10 @@
 Each side runs in a process of its own, in turns, so that peaks of memory are its own. Both take the
 symmetric softmax over pairs, clip nothing and step AdamW. With --data files both decode pictures,
 crop them at random and tokenise; open_clip decodes every picture in every pass, we decode once,
-which `pack_s` shows. With --data memory one batch lies on the device, as each loop wants it, and is
-taken again and again: pixels as floats for open_clip's, as bytes for ours, which has to normalise
-them. That leaves the loops alone. Wall-clock figures mean something on a quiet machine only.
+which `pack_s` shows. With --data host one batch lies in (pinned) memory as each loop gets it from
+its own loaders, floats for open_clip's, bytes for ours, which normalises them on the device; it is
+taken again and again, so that neither waits for data. With --data device it lies there already,
+which leaves the loops alone. Wall-clock figures mean something on a quiet machine only.
 """
 
 import argparse
@@ -60,13 +61,21 @@ class Pictures(torch.utils.data.Dataset):
 
 
 class Resident:
-    """The same batch on the device, as often as there are steps."""
+    """The same batch as often as there are steps, in memory or on the device."""
 
     def __init__(self, args: argparse.Namespace, tokenizer, size: int | tuple[int, int]) -> None:
         high, wide = (size, size) if isinstance(size, int) else size
-        self.images = torch.rand(args.batch, 3, high, wide, device=args.device)
-        self.texts = tokenizer(["a photo of a small tortoiseshell"] * args.batch).to(args.device)
+        images = torch.rand(args.batch, 3, high, wide)
+        texts = tokenizer(["a photo of a small tortoiseshell"] * args.batch)
+        self.images, self.texts = self._placed(images, args), self._placed(texts, args)
+        self.pixels = self._placed(images.mul(255).byte().permute(0, 2, 3, 1).contiguous(), args)
         self._steps = args.steps
+
+    @staticmethod
+    def _placed(part: torch.Tensor, args: argparse.Namespace) -> torch.Tensor:
+        if args.data == "device":
+            return part.to(args.device)
+        return part.pin_memory() if args.device == "cuda" else part
 
     def __len__(self) -> int:
         return self._steps
@@ -85,7 +94,7 @@ def theirs(folder: Path, args: argparse.Namespace) -> dict[str, float]:
         name, load_weights=False, output_dict=True
     )
     tokenizer = open_clip.get_tokenizer(name)
-    if args.data == "memory":
+    if args.data != "files":
         loader = Resident(args, tokenizer, network.visual.preprocess_cfg["size"])
     else:
         loader = torch.utils.data.DataLoader(
@@ -156,7 +165,7 @@ def ours(folder: Path, args: argparse.Namespace) -> dict[str, float]:
         place = Place(0, 1, pick_device(args.device, 0))
         released = load(config.model, 1)
         packed = 0.0
-        if args.data == "memory":
+        if args.data != "files":
             facts, loader = random_facts(released, args.batch), remembered(released, args)
         else:
             facts, loader, packed = prepared(config, released, place)
@@ -168,12 +177,11 @@ def ours(folder: Path, args: argparse.Namespace) -> dict[str, float]:
 
 
 def remembered(released, args: argparse.Namespace):
-    """One batch on the device for every step."""
+    """One batch for every step."""
     from trainer.engine_step import Batch
 
     own = Resident(args, released.tokenizer, released.preprocess.size)
-    pixels = own.images.mul(255).byte().permute(0, 2, 3, 1).contiguous()
-    batch = Batch(pixels, own.texts, torch.arange(args.batch, device=args.device))
+    batch = Batch(own.pixels, own.texts, torch.arange(args.batch))
     return lambda _: batch
 
 
@@ -208,7 +216,7 @@ def parse() -> argparse.Namespace:
     """The options."""
     made = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     made.add_argument("--model", default="models/specimen-tiny", help="open_clip name or directory")
-    made.add_argument("--data", default="files", choices=("files", "memory"))
+    made.add_argument("--data", default="files", choices=("files", "host", "device"))
     made.add_argument("--batch", type=int, default=64)
     made.add_argument("--steps", type=int, default=40, help="steps that are timed, at least")
     made.add_argument("--warm", type=int, default=10)

@@ -52,14 +52,15 @@ def checks(args: Namespace) -> Iterator[Row]:
     yield {"nan_step_applied": applied, "weights_kept": kept}
     clear()
     for deterministic in (False, True):
-        difference = resumed(args, deterministic)
+        few = Namespace(**vars(args) | {"batch": min(args.batch, 64)})
+        difference = resumed(few, deterministic)
         yield {"deterministic": deterministic, "resumed_losses_differ_by": difference}
         if difference == 0:
             break
 
 
 def resumed(args: Namespace, deterministic: bool) -> float:
-    """How far the losses of a run that goes on from its checkpoint are from those of a whole one."""
+    """How far losses lie from those of a whole run once it went on from a checkpoint."""
     from trainer.assemble import objective
     from trainer.engine import Engine
     from trainer.largest import random_batch, random_facts
@@ -90,17 +91,16 @@ def resumed(args: Namespace, deterministic: bool) -> float:
 
 
 def loops(args: Namespace) -> Iterator[Row]:
-    """Samples a second of both loops, in turns."""
-    own = Namespace(**vars(args), data="memory", warm=max(2, args.steps // 4), workers=1)
-    ratios = []
-    for number in range(args.rounds):
+    """Samples a second of both loops, in turns; with data in memory, then on the device."""
+    own = Namespace(**vars(args), warm=max(2, args.steps // 4), workers=1)
+    for number in range(args.rounds + 1):
+        own.data = "host" if number < args.rounds else "device"
         pace = {}
         for name in ("theirs", "ours") if number % 2 == 0 else ("ours", "theirs"):
             side = {"ours": train.ours, "theirs": train.theirs}[name]
             pace[name] = side(Path(), own)["samples_per_s"]
             clear()
-        ratios.append(pace["ours"] / pace["theirs"])
-        yield {"batch": own.batch, **pace, "ratio": ratios[-1]}
+        yield {"batch": own.batch, "data": own.data, **pace, "ratio": pace["ours"] / pace["theirs"]}
 
 
 def losses(args: Namespace) -> Iterator[Row]:
@@ -226,7 +226,7 @@ def parse() -> Namespace:
     made.add_argument("--device", default="cuda")
     made.add_argument("--precision", default="bf16", choices=tuple(train.THEIR_PRECISION))
     made.add_argument("--batch", type=int, default=512, help="of the loops")
-    made.add_argument("--steps", type=int, default=20)
+    made.add_argument("--steps", type=int, default=12)
     made.add_argument("--rounds", type=int, default=2)
     made.add_argument("--tiles", type=int, nargs="+", default=[1024, 2048, 4096])
     made.add_argument("--large", type=int, default=16_384, help="of the loss, in rows of 512")

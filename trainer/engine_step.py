@@ -122,8 +122,9 @@ class Stepper:
             if parameter.grad is not None:
                 dist.sum_over_ranks(parameter.grad).div_(dist.world_size())
         self.scaler.unscale_(self.optimiser)
-        limit = float("inf") if self._clip is None else self._clip
-        norm = nn.utils.clip_grad_norm_(self._trained, limit)
+        norm = nn.utils.get_total_norm([p.grad for p in self._trained if p.grad is not None])
+        if self._clip is not None:
+            nn.utils.clip_grads_with_norm_(self._trained, self._clip, norm)
         total = torch.stack([outcome.loss.detach().double(), norm.double()])
         self._update(total)
         return Stepped(torch.cat([total, outcome.values, outcome.floors]))
