@@ -98,6 +98,8 @@ def train(config: Config, settings: Settings, folder: Path, label: str, told: To
     with joined(config.run.device, launch()) as place:
         say: Say = told.say if place.leads else _silent
         released = load(config.model, config.seed)
+        if config.loss and released.text_length == 0:
+            raise InvalidSetting(f"{config.model.id} reads no texts: set loss: [] and a head")
         prepared = Prepared(config, settings, released, place, say)
         if place.leads:
             folder.mkdir(parents=True, exist_ok=True)

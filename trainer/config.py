@@ -29,13 +29,13 @@ class LoraSettings:
 class ModelSettings:
     """Which network, and which of its layers learn how fast. See `layers.freeze` for selectors.
 
-    `id` is an id of `models`, an open_clip name, `hf-hub:org/name` or a directory in open_clip
-    form; `pretrained` a tag or file where the id does not say. `random` starts from the random
-    weights of the run's seed instead. `patch_dropout` is the share of patches left out in training;
+    `id` is an id of `models` or `unicom`, an open_clip name, `hf-hub:org/name` or a directory in
+    open_clip form; `pretrained` a tag or file where the id does not say. `random` starts from the
+    random weights of the run's seed instead. `patch_dropout` is the share of patches left out in
+    training, `drop_path` that of residual branches (stochastic depth), in timm image towers.
     `non_causal` lets every token see all others; `projection` adds a head to a timm image tower.
-    `drop_path` is the share of residual branches left out in training (stochastic depth), of timm
-    image towers. `mean` and `std`, three numbers within 0 and 1 each, normalise pixels in place of
-    the released ones; `bin/train`'s command `look` prints those of the training pictures.
+    `mean` and `std`, three numbers within 0 and 1 each, normalise pixels in place of the released
+    ones; `python -m trainer look` prints those of the training pictures.
     """
 
     id: str

@@ -18,6 +18,12 @@ from trainer.statistics import bootstrap
 
 Result = dict[str, Any]
 _BUCKETED = {"i2i": "ap", "i2t": "hit@1", "t2i": "ap"}
+_NAMINGS = {
+    "names": "all_classes",
+    "names_index": "index",
+    "names_prototypes": "prototypes",
+}
+"""A way to name pictures, and the task whose gallery it takes the nearest of."""
 _MORE = (
     ("index", "hit@1"),
     ("prototypes", "hit@1"),
@@ -39,8 +45,8 @@ class Vectors:
 class Ground:
     """What does not depend on the partition."""
 
-    prompts: Rows
-    """Unit rows [C, D], one for each class."""
+    prompts: Rows | None
+    """Unit rows [C, D], one for each class; None where no texts are read, nor judged."""
     codes: NDArray[np.int64]
     """int64 [C, R] of `Taxonomy.codes`."""
     ranks: Sequence[str]
@@ -85,7 +91,8 @@ def evaluate(
                 str(b): {"micro": micro(v), "macro": macro(v, c), "queries": len(v)}
                 for b, (v, c) in split.items()
             }
-    out["choice_4"] = _chosen(held, ground.prompts, own.draws)
+    if ground.prompts is not None:
+        out["choice_4"] = _chosen(held, ground.prompts, own.draws)
     for name, task in (("names", "all_classes"), ("names_index", "index"),
                        ("names_prototypes", "prototypes")):  # fmt: skip
         if task in tasks:
@@ -105,20 +112,20 @@ class _Task:
 
 
 def _tasks(held: Vectors, ground: Ground, around: Around | None) -> dict[str, _Task]:
-    every = Vectors(ground.prompts, np.arange(len(ground.prompts)))
-    named = _of(every, held.classes)
     place = torch.arange(len(held.images))
-    tasks = {
-        "i2i": _Task(held, held, place),
-        "i2t": _Task(held, named),
-        "t2i": _Task(named, held),
-        "all_classes": _Task(held, every),
-    }
+    tasks = {"i2i": _Task(held, held, place)}
     if ground.train is not None:
         tasks["index"] = _Task(held, ground.train)
         tasks["prototypes"] = _Task(held, Vectors(*prototypes(*_pair(ground.train))))
     if around is not None:
         tasks["full_i2i"] = _Task(held, around.every, place + around.first)
+    if ground.prompts is None:
+        return tasks
+    every = Vectors(ground.prompts, np.arange(len(ground.prompts)))
+    named = _of(every, held.classes)
+    tasks["i2t"], tasks["t2i"] = _Task(held, named), _Task(named, held)
+    tasks["all_classes"] = _Task(held, every)
+    if around is not None:
         tasks["full_i2t"] = _Task(held, _of(every, around.every.classes))
         tasks["full_t2i"] = _Task(named, around.every)
     return tasks
@@ -132,19 +139,21 @@ def _of(prompts: Vectors, classes: Classes) -> Vectors:
 def measures(results: dict[str, Result]) -> dict[str, float]:
     """The headline figures by name, first of all the composite: harmonic over all partitions.
 
-    A composite needs i2i, i2t and t2i; a partition in which one cannot be judged does not count.
+    A composite is over i2i, i2t and t2i, or i2i alone where no texts are read; a partition in which
+    one cannot be judged does not count.
     """
     flat: dict[str, float] = {}
     parts = []
     for partition, found in results.items():
-        three = [found[task]["ap"]["micro"] for task in ("i2i", "i2t", "t2i")]
+        three = [found[task]["ap"]["micro"] for task in ("i2i", "i2t", "t2i") if task in found]
         if not np.isnan(three).any():
             parts.append(harmonic(three))
             flat[f"{partition}.all"] = parts[-1]
         for task, name in (*_BUCKETED.items(), *_MORE):
             if task in found and not np.isnan(found[task][name]["micro"]):
                 flat[f"{partition}.{task}.{name}"] = found[task][name]["micro"]
-        flat[f"{partition}.severity"] = found["names"]["severity"]["overall"]
+        if "names" in found:
+            flat[f"{partition}.severity"] = found["names"]["severity"]["overall"]
     return {"all": harmonic(parts) if parts else float("nan"), **flat}
 
 

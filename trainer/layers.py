@@ -26,7 +26,7 @@ _BLOCK = re.compile(
 )
 _TOP = re.compile(
     r"^(?:visual\.|text\.)?(?:trunk\.)?"
-    r"(?:ln_post|ln_final|proj|text_projection|norm|fc_norm|attn_pool|attnpool|pool|head)(?:\.|$)"
+    r"(?:ln_post|ln_final|feature|proj|text_projection|norm|fc_norm|attn_pool|attnpool|pool|head)(?:\.|$)"
 )
 _LOGIT = re.compile(r"(?:^|\.)(?:logit_scale|logit_bias|log_scale)$|^objective\.|(?:^|\.)logits\.")
 _SELECTOR = re.compile(r"^(image|text)(?::(\d+))?$")

@@ -69,7 +69,7 @@ class Judge:
         if self._train is not None:
             train = Vectors(self.images(towers, self._train), self._train.classes)
         ground = Ground(
-            self._prompts(towers),
+            self._prompts(towers) if self._prepared.reads_texts else None,
             taxonomy.codes,
             taxonomy.ranks,
             self._counts,

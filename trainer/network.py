@@ -17,6 +17,7 @@ from core.errors import ModelError
 from trainer.config import ModelSettings
 from trainer.models import REGISTRY
 from trainer.options import changed, unsaid
+from trainer.unicom import PREPROCESS, SHAPES, ImageOnly, read_weights
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Released:
     model_cfg: dict[str, Any]
     """open_clip's description of the architecture, from which it can be built again."""
     text_length: int
-    """Tokens that the text tower reads."""
+    """Tokens that the text tower reads, 0 where there is none."""
 
 
 def load(settings: ModelSettings, seed: int) -> Released:
@@ -41,6 +42,8 @@ def load(settings: ModelSettings, seed: int) -> Released:
     Every weight is proven to come from the checkpoint, unless random ones are asked for: then they
     follow from `seed`.
     """
+    if settings.id in SHAPES:
+        return _image_only(settings, seed)
     known = REGISTRY.get(settings.id)
     model = known.model if known else settings.id
     pretrained = settings.pretrained or (known.pretrained if known else "")
@@ -66,6 +69,23 @@ def _random(model: str, settings: ModelSettings, seed: int) -> Released:
     except Exception as error:
         raise ModelError(f"{model} could not be built: {' '.join(str(error).split())}") from error
     return _released(network, tokenizer, _description(name), settings, seed)
+
+
+def _image_only(settings: ModelSettings, seed: int) -> Released:
+    shape = SHAPES[settings.id]
+    torch.manual_seed(seed)
+    network = ImageOnly(shape)
+    if not settings.random:
+        if not settings.pretrained:
+            raise ModelError(f"{settings.id} needs model.pretrained, the path of {shape.file}")
+        read_weights(network, Path(settings.pretrained), shape)
+    network.visual.preprocess_cfg = {"size": shape.image_size, **PREPROCESS}
+    described = {"embed_dim": shape.embedding, "vision_cfg": {}, "text_cfg": {}}
+
+    def unread(texts: list[str]) -> Tensor:
+        return torch.zeros(len(texts), 0, dtype=torch.int64)
+
+    return _released(network, unread, described, settings, seed)
 
 
 def _released(

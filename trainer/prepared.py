@@ -104,6 +104,11 @@ class Prepared:
         """The pictures."""
         return self.divided.collection
 
+    @property
+    def reads_texts(self) -> bool:
+        """Whether the network has a text tower."""
+        return self._released.text_length > 0
+
     def part(self, names: Iterable[str], *, margin: float = 1.0) -> Part:
         """The readable pictures of these partitions, `margin` times as large as the network's."""
         ids = {i for name in names for i in self.divided.split.partitions.get(name, ())}

@@ -44,6 +44,8 @@ def publish(run: Path, out: Path, *, half: bool = False, mix: float = 1.0) -> Pa
     result = _result(run, mix)
     config = read_run(run)
     released = load(config.model, config.seed)
+    if released.text_length == 0:
+        raise ModelError(f"{config.model.id} reads no texts: no search could be published with it")
     step = restore(config, released, run, mix)
     released.network.eval()
     out.parent.mkdir(parents=True, exist_ok=True)
