@@ -6,11 +6,14 @@ sum f Q CE / sum f Q, with Q the query's weight and f its focal weight (its grad
 Soft targets are thus normalised in each direction, and the loss does not shrink with the batch.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from trainer import dist
 from trainer.elements import query_focal
+from trainer.targets import ClassTarget, InstanceTarget
 from trainer.terms import Term
 from trainer.tiles import Batch, Tally, Tile, logits, pair_weights
 from trainer.weights import ClassWeights
@@ -28,14 +31,19 @@ class _Direction:
         self.sums = zeros.repeat(5, 1)
         """Per query: targets; weighted targets; those times z; their x log x; 1 - targets."""
 
-    def observe(self, at: slice, z: Tensor, target: Tensor, weighted: Tensor, hard: Tensor) -> None:
-        """Take in the logits [n, m] of queries `at` against m candidates."""
-        parts = (target, weighted, weighted * z, torch.xlogy(weighted, weighted), 1 - target)
-        self.sums[:, at] += torch.stack([part.sum(1) for part in parts])
-        if self._term.hard == 0:
+    def observe(self, at: slice, seen: "_Seen") -> None:
+        """Take in the pairs [n, m] of queries `at` and m candidates."""
+        z, target, weighted = seen.z, seen.target, seen.weighted
+        liked = target.sum(1)
+        mass = liked if weighted is target else weighted.sum(1)
+        # Of targets 0 and 1 the x log x is 0.
+        entropy = torch.zeros_like(mass) if seen.plain else torch.xlogy(weighted, weighted).sum(1)
+        product = (weighted * z).sum(1)
+        self.sums[:, at] += torch.stack([liked, mass, product, entropy, z.shape[1] - liked])
+        if seen.hard is None:
             _accumulate(self.log_like, at, z)
             return
-        unlike = (1 - target).log()
+        hard, unlike = seen.hard, (1 - target).log()
         _accumulate(self.log_like, at, z + target.log())
         _accumulate(self.log_unlike, at, z + hard + unlike)
         _accumulate(self.log_hard, at, hard + unlike)
@@ -73,15 +81,35 @@ class _Direction:
         means: Tensor = torch.stack([value, least]) / norm
         return means[0], means[1]
 
-    def gradient(
-        self, at: slice, z: Tensor, target: Tensor, weighted: Tensor, hard: Tensor
-    ) -> Tensor:
+    def gradient(self, at: slice, seen: "_Seen") -> Tensor:
         """d(direction) / dz of the logits [n, m] of queries `at`."""
-        p = (z - self.log_all[at, None]).exp()
-        if self._term.hard > 0:
-            p = p * (target + (1 - target) * (hard - self.shift[at, None]).exp())
-        out: Tensor = self.slope[at, None] * (p - weighted / self.mass[at, None])
-        return out
+        p = (seen.z.detach() - self.log_all[at, None]).exp_()
+        if seen.hard is not None:
+            factor = (seen.hard - self.shift[at, None]).exp_()
+            p *= seen.target + (1 - seen.target) * factor
+        p -= seen.weighted / self.mass[at, None]
+        p *= self.slope[at, None]
+        return p
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A tile of pairs from the side of the queries [n, m]."""
+
+    z: Tensor
+    """Logits, with the prior of the candidates where there is one."""
+    target: Tensor
+    weighted: Tensor
+    """Targets times pair weights; the targets themselves where pairs are not weighed."""
+    plain: bool
+    """Whether `weighted` holds zeros and ones only."""
+    hard: Tensor | None
+
+    def turned(self, z: Tensor) -> "_Seen":
+        """The same from the other side."""
+        target = self.target.T
+        weighted = target if self.weighted is self.target else self.weighted.T
+        return _Seen(z.T, target, weighted, self.plain, None if self.hard is None else self.hard.T)
 
 
 class SoftmaxState:
@@ -102,10 +130,9 @@ class SoftmaxState:
 
     def observe(self, tile: Tile, log_scale: Tensor, bias: Tensor) -> None:
         """See `TermState.observe`."""
-        z, rows, columns = self._oriented(tile, log_scale, bias)
-        self._images.observe(tile.rows, *rows)
-        self._texts.observe(tile.columns, *columns)
-        del z
+        _, rows, columns = self._oriented(tile, log_scale, bias)
+        self._images.observe(tile.rows, rows)
+        self._texts.observe(tile.columns, columns)
 
     def advance(self) -> None:
         """See `TermState.advance`."""
@@ -121,8 +148,8 @@ class SoftmaxState:
         """See `TermState.surrogate`."""
         z, rows, columns = self._oriented(tile, log_scale, bias)
         with torch.no_grad():
-            slope = self._images.gradient(tile.rows, *(part.detach() for part in rows))
-            slope += self._texts.gradient(tile.columns, *(part.detach() for part in columns)).T
+            slope = self._images.gradient(tile.rows, rows)
+            slope += self._texts.gradient(tile.columns, columns).T
             slope *= self._share.to(slope.dtype)
         return (z * slope).sum()
 
@@ -131,23 +158,22 @@ class SoftmaxState:
         assert self._tally is not None
         return self._tally
 
-    def _oriented(
-        self, tile: Tile, log_scale: Tensor, bias: Tensor
-    ) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """The logits, and (logits, targets, weighted targets, hardness) of both directions."""
+    def _oriented(self, tile: Tile, log_scale: Tensor, bias: Tensor) -> tuple[Tensor, _Seen, _Seen]:
+        """The logits, and the pairs as images and as texts see them."""
         term, pairs = self._term, tile.pairs()
         s, z = logits(term, tile, log_scale, bias)
         target = term.target.block(pairs).to(z.dtype)
         weights = pair_weights(term, pairs)
         weighted = target if weights is None else target * weights.to(z.dtype)
-        hard = term.hard * s.detach()
+        plain = weights is None and isinstance(term.target, InstanceTarget | ClassTarget)
+        hard = term.hard * s.detach() if term.hard > 0 else None
         to_text, to_image = z, z
         if term.prior is not None:
             prior = term.prior.to(z.dtype)
             to_text = z + prior[pairs.column_classes][None, :]
             to_image = z + prior[pairs.row_classes][:, None]
-        rows = (to_text, target, weighted, hard)
-        return z, rows, (to_image.T, target.T, weighted.T, hard.T)
+        rows = _Seen(to_text, target, weighted, plain, hard)
+        return z, rows, rows.turned(to_image)
 
 
 def _accumulate(running: Tensor, at: slice, more: Tensor) -> None:
