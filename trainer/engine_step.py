@@ -68,7 +68,7 @@ class Stepped:
     def __init__(self, figures: Tensor) -> None:
         """`figures` float64: loss, norm of the gradient, every term's value, every term's floor."""
         self._figures = figures.to("cpu", non_blocking=True)
-        self._end = torch.cuda.Event() if figures.is_cuda else None
+        self._end = torch.cuda.Event() if figures.is_cuda else None  # type: ignore[no-untyped-call]
         if self._end is not None:
             self._end.record()
 
@@ -148,9 +148,9 @@ class Stepper:
         with torch.no_grad():
             plain = self._unwrapped()
             cached = [self._features(plain, part, number, i) for i, part in enumerate(parts)]
-        sides = [torch.cat(side).requires_grad_() for side in zip(*cached, strict=True)]
-        outcome = self._judge(*sides, batch)
-        gradients = [side.grad.split(micro) for side in sides]  # type: ignore[union-attr]
+        images, texts = (torch.cat(side).requires_grad_() for side in zip(*cached, strict=True))
+        outcome = self._judge(images, texts, batch)
+        gradients = [side.grad.split(micro) for side in (images, texts)]  # type: ignore[union-attr]
         for i, part in enumerate(parts):
             with self._quiet() if i + 1 < len(parts) else nullcontext():
                 features = self._features(self._towers, part, number, i)

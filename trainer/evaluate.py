@@ -93,10 +93,9 @@ def evaluate(
             }
     if ground.prompts is not None:
         out["choice_4"] = _chosen(held, ground.prompts, own.draws)
-    for name, task in (("names", "all_classes"), ("names_index", "index"),
-                       ("names_prototypes", "prototypes")):  # fmt: skip
-        if task in tasks:
-            out[name] = _naming(held, tasks[task].gallery, ground)
+    for name, by in _NAMINGS.items():
+        if by in tasks:
+            out[name] = _naming(held, tasks[by].gallery, ground)
     for shots in own.shots:
         out[f"simpleshot_{shots}"] = asdict(simpleshot(*_pair(held), shots, own.folds))
     return out

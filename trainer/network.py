@@ -17,7 +17,7 @@ from core.errors import ModelError
 from trainer.config import ModelSettings
 from trainer.models import REGISTRY
 from trainer.options import changed, unsaid
-from trainer.unicom import PREPROCESS, SHAPES, ImageOnly, read_weights
+from trainer.unicom import SHAPES, ImageOnly, read_weights
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,6 @@ def _image_only(settings: ModelSettings, seed: int) -> Released:
         if not settings.pretrained:
             raise ModelError(f"{settings.id} needs model.pretrained, the path of {shape.file}")
         read_weights(network, Path(settings.pretrained), shape)
-    network.visual.preprocess_cfg = {"size": shape.image_size, **PREPROCESS}
     described = {"embed_dim": shape.embedding, "vision_cfg": {}, "text_cfg": {}}
 
     def unread(texts: list[str]) -> Tensor:
@@ -100,7 +99,7 @@ def _released(
     preprocess = Preprocess.from_dict(network.visual.preprocess_cfg)  # type: ignore[union-attr, arg-type]
     if settings.mean:
         mean, std = settings.mean, settings.std
-        preprocess = replace(preprocess, mean=mean, std=std)  # type: ignore[arg-type]
+        preprocess = replace(preprocess, mean=mean, std=std)
     scale, bias = getattr(network, "logit_scale", None), getattr(network, "logit_bias", None)
     return Released(
         network=network,

@@ -98,8 +98,9 @@ class _Tower(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         patches = (shape.image_size // shape.patch) ** 2
-        self.patch_embed = nn.Module()
-        self.patch_embed.proj = nn.Conv2d(3, shape.width, shape.patch, shape.patch)
+        self.patch_embed = nn.ModuleDict(
+            {"proj": nn.Conv2d(3, shape.width, shape.patch, shape.patch)}
+        )
         self.pos_embed = nn.Parameter(torch.zeros(1, patches, shape.width))
         rates = torch.linspace(0, _DROP, shape.depth, device="cpu").tolist()
         self.blocks = nn.ModuleList(_Block(shape.width, shape.heads, rate) for rate in rates)
@@ -110,6 +111,7 @@ class _Tower(nn.Module):
             nn.Linear(shape.width, shape.embedding, bias=False),
             nn.BatchNorm1d(shape.embedding, eps=_EPS),
         )
+        self.preprocess_cfg = {"size": shape.image_size, **PREPROCESS}
         self.again = False
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -119,7 +121,7 @@ class _Tower(nn.Module):
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        rows = self.patch_embed.proj(pixels).flatten(2).transpose(1, 2) + self.pos_embed
+        rows = self.patch_embed["proj"](pixels).flatten(2).transpose(1, 2) + self.pos_embed
         for block in self.blocks:
             if self.again and torch.is_grad_enabled():
                 rows = checkpoint(block, rows, use_reentrant=False)
@@ -134,14 +136,15 @@ class _Block(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attn = _Attention(width, heads)
-        self.mlp = nn.Module()
-        self.mlp.fc1, self.mlp.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.mlp = nn.ModuleDict(
+            {"fc1": nn.Linear(width, 4 * width), "fc2": nn.Linear(4 * width, width)}
+        )
         self.drop_path = DropPath(drop)
 
     def forward(self, rows: Tensor) -> Tensor:
         rows = rows + self.drop_path(self.attn(self.norm1(rows)))
-        hidden = F.relu6(self.mlp.fc1(self.norm2(rows)))
-        found: Tensor = rows + self.drop_path(self.mlp.fc2(hidden))
+        hidden = F.relu6(self.mlp["fc1"](self.norm2(rows)))
+        found: Tensor = rows + self.drop_path(self.mlp["fc2"](hidden))
         return found
 
 
