@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core import settings
-from core.errors import BioCosmosError, InvalidSetting
+from core.errors import BioCosmosError, InvalidSetting, UnreadableSource
 from trainer import commands, reported, serving
 from trainer import look as looks
 from trainer import publish as publishing
 from trainer import report as reports
 from trainer import sweep as sweeps
 from trainer.campaign import Trial, read_campaign
+from trainer.card import Preface
 from trainer.config import Config, read_config
 from trainer.largest import try_batches
 from trainer.launch import Place, pick_device
@@ -233,12 +234,25 @@ def publish(
     out: Annotated[Path, typer.Option(help="Directory to make.")],
     half: Annotated[bool, typer.Option(help="Store weights as fp16.")] = False,
     mix: MixOption = 1.0,
+    about: Annotated[
+        Path | None, typer.Option(help="Markdown about the model, put at the head of its card.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="The model's licence, such as apache-2.0.")] = "",
 ) -> None:
     """Make a run a model that open_clip, and bin/ingest_embed, can load."""
     with _errors("Stopped."):
-        made = publishing.publish(run, out, half=half, mix=mix)
+        words = "" if about is None else _read(about)
+        preface = Preface(words, licence)
+        made = publishing.publish(run, out, half=half, mix=mix, preface=preface)
         OUT.print(f"Published: {made}\nTo search with it:")
         OUT.print(f"bin/ingest_embed --model={made} --embed_version={made.name}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableSource(f"cannot read {path}: {error}") from error
 
 
 def _config(path: Path | None, override: list[str] | None) -> Config:

@@ -40,11 +40,20 @@ def bucket_of(count: int, bounds: Sequence[int]) -> int:
     return bisect_left(bounds, count)
 
 
+def bucket_name(bucket: int, bounds: Sequence[int]) -> str:
+    """How many training images the classes of a bucket have: "0-20", "21-100", "101+"."""
+    low = bounds[bucket - 1] + 1 if bucket else 0
+    return f"{low}-{bounds[bucket]}" if bucket < len(bounds) else f"{low}+"
+
+
 def by_bucket(
     values: Values, classes: Classes, counts: NDArray[np.int64], bounds: Sequence[int]
-) -> dict[int, tuple[Values, Classes]]:
+) -> dict[str, tuple[Values, Classes]]:
     """Values and classes of the queries of each bucket by training count `counts` [C]."""
     if list(bounds) != sorted(set(bounds)):
         raise InvalidSetting(f"n-shot bounds must rise: {list(bounds)}")
     bucket = np.searchsorted(np.asarray(bounds), counts[classes], side="left")
-    return {int(b): (values[bucket == b], classes[bucket == b]) for b in np.unique(bucket)}
+    return {
+        bucket_name(int(b), bounds): (values[bucket == b], classes[bucket == b])
+        for b in np.unique(bucket)
+    }

@@ -32,6 +32,7 @@ from trainer.targets import (
     InstanceTarget,
     TableTarget,
     Target,
+    TruthTarget,
     patristic_table,
     phylogenetic_table,
     shuffled,
@@ -71,7 +72,7 @@ def split_plan(config: Config) -> Plan:
     own = config.split
     if own.preset != "plan":
         return PRESETS[own.preset]
-    return Plan(own.known, own.unknown or {}, own.bounds)
+    return Plan(own.known, own.unknown or {}, own.bounds, own.tail)
 
 
 def stream(config: Config, facts: Facts) -> Stream:
@@ -173,6 +174,8 @@ def _target(loss: LossSettings, facts: Facts, device: torch.device) -> Target:
         return InstanceTarget()
     if loss.target == "class":
         return ClassTarget()
+    if loss.target == "truth":
+        return TruthTarget()
     if loss.target == "patristic":
         table = patristic_table(patristic(_tree(facts)), loss.temperature)
     else:

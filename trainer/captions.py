@@ -15,6 +15,7 @@ import numpy as np
 from core.db.tables import RANKS
 from core.errors import InvalidSetting
 from trainer.data import Collection
+from trainer.words import Said
 
 TYPES = ("com", "sci", "taxon", "sci_com", "taxon_com")
 _BRACE = re.compile(r"\{(\w+)\}")
@@ -43,9 +44,26 @@ def caption(
     names: Names,
     columns: Mapping[str, str],
     rng: np.random.Generator,
-) -> str:
+) -> Said:
     """One template drawn and filled; a class without a common name falls back to {sci}."""
-    return fill(templates[int(rng.integers(len(templates)))], names, columns, rng)
+    template = templates[int(rng.integers(len(templates)))]
+    return Said(fill(template, names, columns, rng), claims(template, names, columns))
+
+
+def claims(template: str, names: Names, columns: Mapping[str, str]) -> dict[str, str]:
+    """What a filled template says of its picture: "{family}, {view} view" a family and a view.
+
+    Where a taxon is not known the text stands for the class as a whole.
+    """
+    out: dict[str, str] = {}
+    for key in _BRACE.findall(template):
+        if key in _COLUMNS:
+            out |= {key: columns[key]} if columns.get(key) else {}
+        elif key in names.taxa:
+            out[key] = names.taxa[key]
+        elif key != "a":
+            out["name"] = names.texts["sci"]
+    return out
 
 
 def fill(template: str, names: Names, columns: Mapping[str, str], rng: np.random.Generator) -> str:

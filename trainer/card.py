@@ -1,17 +1,18 @@
 """The card of a published model, from measured figures so that it cannot say anything else."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from trainer import typed
 from trainer.config import Config
 
 _HEAD = """---
-library_name: open_clip
+{licence}library_name: open_clip
 pipeline_tag: zero-shot-image-classification
 ---
 # {name}
 
-{start}, trained for {step:,} steps of {batch:,} pictures with the trainer of BioCosmos.
+{about}{start}, trained for {step:,} steps of {batch:,} pictures with the trainer of BioCosmos.
 
 ```python
 import open_clip
@@ -40,11 +41,30 @@ _TASKS = (
 )
 
 
-def card(name: str, config: Config, result: dict[str, Any], step: int) -> str:
+@dataclass(frozen=True)
+class Preface:
+    """What no run knows of itself: words about the model, in Markdown, and its licence's id."""
+
+    about: str = ""
+    licence: str = ""
+
+
+NO_PREFACE = Preface()
+
+
+def card(
+    name: str, config: Config, result: dict[str, Any], step: int, preface: Preface = NO_PREFACE
+) -> str:
     """README.md of the published directory; `step` is that of the published weights."""
     start = "Random weights" if config.model.random else f"The weights of `{config.model.id}`"
     text = _HEAD.format(
-        name=name, start=start, step=step, batch=config.sample.batch, data=_data(config, result)
+        name=name,
+        licence=f"license: {preface.licence}\n" if preface.licence else "",
+        about=f"{preface.about.strip()}\n\n" if preface.about else "",
+        start=start,
+        step=step,
+        batch=config.sample.batch,
+        data=_data(config, result),
     )
     if (mix := result.get("mix", 1.0)) < 1:
         text += (
@@ -93,8 +113,24 @@ def _partition(name: str, found: dict[str, Any]) -> str:
     for rank, own in found["names"]["ranks"].items():
         lines.append(f"| {rank} | {_shown(own['accuracy'])} | {own['judged']:,} |")
     wrong = found["names"]["severity"]
-    lines.append(f"\nA wrong name is off by {_shown(wrong['of_mistakes'])} ranks on average.\n\n")
-    return "\n".join(lines)
+    lines.append(f"\nA wrong name is off by {_shown(wrong['of_mistakes'])} ranks on average.\n")
+    lines += _questions(found.get("questions", {}))
+    return "\n".join(lines) + "\n"
+
+
+def _questions(groups: dict[str, Any]) -> list[str]:
+    """What questions in words find, beside what a random order would."""
+    if not groups:
+        return []
+    lines = [
+        "| questions | how many | recall@10 | by chance | AP | by chance |",
+        "|---" + 5 * "|---:" + "|",
+    ]
+    for name, own in groups.items():
+        odds = own.get("chance", {})
+        cells = [own.get("recall@10"), odds.get("recall@10"), own.get("ap"), odds.get("ap")]
+        lines.append(f"| {name} | {own['queries']} | " + " | ".join(map(_shown, cells)) + " |")
+    return [*lines, ""]
 
 
 def _shown(value: float | None) -> str:

@@ -61,13 +61,17 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class SplitSettings:
-    """A preset by name, or "plan" with shares of one's own; see `splits.Plan`."""
+    """A preset by name, or "plan" with shares of one's own; see `splits.Plan`.
 
-    preset: Literal["D10", "S29-42", "P38-42", "plan"] = "D10"
+    "test" holds everything out, in a partition of that name: for a model trained elsewhere.
+    """
+
+    preset: Literal["D10", "S29-42", "P38-42", "plan", "test"] = "D10"
     seed: int = 42
     known: float = field(default=0.1, metadata=when("preset", "plan"))
     unknown: dict[str, float] | None = field(default=None, metadata=when("preset", "plan"))
     bounds: tuple[int, ...] = field(default=(20, 100), metadata=when("preset", "plan"))
+    tail: float = field(default=1.0, metadata=when("preset", "plan"))
     file: str = ""
     """A split written before, instead of a new draw."""
     also: tuple[str, ...] = ()
@@ -126,7 +130,9 @@ class LossSettings:
     """One term of the loss; see `terms.Term` and `targets`."""
 
     kind: Kind = "sigmoid"
-    target: Literal["instance", "class", "taxonomic", "phylogenetic", "patristic"] = "class"
+    target: Literal["instance", "class", "truth", "taxonomic", "phylogenetic", "patristic"] = (
+        "class"
+    )
     power: float = field(default=1.0, metadata=when("target", "phylogenetic"))
     temperature: float = field(default=1.0, metadata=when("target", "patristic"))
     shuffle: int | None = field(

@@ -40,6 +40,10 @@ class DataSettings:
     specimens: int = field(default=2080, metadata=when("source", "museum"))
     even: bool = field(default=False, metadata=when("source", "museum"))
     """The same number of specimens for every species, instead of a long tail."""
+    breadth: int = field(default=1, metadata=when("source", "museum"))
+    """How many times the species of the demo museum."""
+    labels: int = field(default=0, metadata=when("source", "museum"))
+    """One specimen in so many also shows its label, which is a class of its own; 0 for none."""
     reduce: float = field(default=0.5, metadata=when("source", "museum"))
     packs: str = "runs/packs"
     stage: str = ""
@@ -53,21 +57,28 @@ class DataSettings:
             raise InvalidSetting("the margin and the least number of images must be 1 or more")
         if self.reduce < 0.3:
             raise InvalidSetting(f"drawings are legible from reduce 0.3 on, not {self.reduce}")
+        if not 1 <= self.breadth <= 4 or self.labels < 0:
+            raise InvalidSetting("the museum's breadth is 1 to 4, and labels 0 or more")
 
 
 @dataclass(frozen=True)
 class CaptionSettings:
     """Templates, one drawn for each picture; see `captions` for what braces hold.
 
-    `prompts` are those of evaluation: a class is the mean of all of them.
+    `own` is the share of captions that are the data's own words instead: the column `caption` of a
+    table, or what the sample museum says of looks. `prompts` are those of evaluation: a class is
+    the mean of all of them.
     """
 
+    own: float = 0.0
     templates: tuple[str, ...] = ("{mixed}", "a photo of {mixed}", "a photo of {a} {mixed}")
     prompts: tuple[str, ...] = ("a photo of {sci}",)
 
     def __post_init__(self) -> None:
         if not self.templates or not self.prompts:
             raise InvalidSetting("captions need one template and one prompt or more")
+        if not 0 <= self.own <= 1:
+            raise InvalidSetting(f"the share of own captions lies within [0, 1], not {self.own}")
 
 
 @dataclass(frozen=True)

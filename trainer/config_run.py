@@ -65,7 +65,8 @@ class ScheduleSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Length, cadence and machine. `samples`, `every` and `save` count samples over all ranks.
+    """Length, cadence and machine. `samples`, `every` and `save` count samples over all ranks; with
+    0 samples the starting model is measured, as a setting of a campaign.
 
     `every` is when to evaluate, `save` when to write a checkpoint. `micro` is how many samples one
     rank passes through the network at a time; the loss still sees the whole batch.
@@ -92,7 +93,7 @@ class RunSettings:
     """Where measures are shown besides metrics.jsonl; see `trackers`."""
 
     def __post_init__(self) -> None:
-        least = (self.samples, self.every, self.save, self.workers, self.log_every)
+        least = (self.samples + 1, self.every, self.save, self.workers, self.log_every)
         if self.stop_after is not None and (self.stop_after < 1 or not self.best):
             raise InvalidSetting("stop_after counts evaluations, 1 or more, by run.best")
         if min(least) < 1 or (self.micro is not None and self.micro < 1):
@@ -115,6 +116,8 @@ class EvalSettings:
     index: bool = True
     """Embed the training pictures too: look for held-out ones among them, as the search engine
     does, and name them by the nearest mean of a class."""
+    questions: str = ""
+    """A YAML file of questions in words, or "museum" for the sample museum's; see `questions`."""
 
     def __post_init__(self) -> None:
         if (

@@ -1,5 +1,6 @@
 """A collection to learn from: pictures with their classes, whatever source they come from."""
 
+import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from core.errors import InvalidSetting, UnreadableSource
 from trainer.newick import key
 from trainer.splits import Samples
 from trainer.taxonomy import Taxonomy, build
+from trainer.words import Said
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,13 @@ class Item:
     phash: int | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     """Such as view and sex."""
+    say: Callable[[random.Random], Said] | None = None
+    """Words of the data's own about this picture, where there are any."""
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What texts can truly claim: its class as "name", its taxa and its columns."""
+        return {"name": self.class_name, **self.taxa, **self.columns}
 
 
 @dataclass(frozen=True)

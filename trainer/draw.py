@@ -119,6 +119,27 @@ def draw_units(
     return np.array(sorted(out), dtype=np.int64)
 
 
+def thin(units: Units, mask: NDArray[np.bool_], ratio: float, rng: np.random.Generator) -> Classes:
+    """Units under `mask` to leave out, so that the classes form an exponential long tail.
+
+    In a drawn order, class k of K keeps most * ratio^(-k / (K - 1)) units, one or more (Cui et al.
+    2019, "Class-balanced loss", long-tailed CIFAR), or all it has where they are fewer.
+    """
+    at = np.flatnonzero(mask)
+    shuffled = at[rng.permutation(len(at))]
+    classes, counts = np.unique(units.classes[at], return_counts=True)
+    share = ratio ** -(rng.permutation(len(classes)) / max(len(classes) - 1, 1))
+    keep = np.maximum(1, np.rint(counts.max() * share)).astype(np.int64)
+    left = dict(zip(classes.tolist(), keep.tolist(), strict=True))
+    out = []
+    for unit in shuffled.tolist():
+        c = int(units.classes[unit])
+        left[c] -= 1
+        if left[c] < 0:
+            out.append(unit)
+    return np.array(sorted(out), dtype=np.int64)
+
+
 def _fill(order: list[_Taxon], size: dict[_Taxon, float], want: float) -> list[_Taxon]:
     """Take taxa in this order while they fit and leave their parent another taxon."""
     remaining: dict[str, int] = defaultdict(int)

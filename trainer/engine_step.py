@@ -19,6 +19,7 @@ from trainer.config_run import OptimSettings, Precision
 from trainer.layers import Group
 from trainer.losses import Objective, Outcome
 from trainer.streams import sample_seed
+from trainer.words import Words
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,12 @@ class Batch:
     """int64 [b]."""
     labels: Tensor | None = None
     """int64 [b]: what the head tells apart, where that is not the classes."""
+    words: Words | None = None
+    """What pictures show and texts claim, where a term asks which texts are true."""
 
     def pinned(self) -> "Batch":
         """The same where a GPU can fetch it by itself, while it computes."""
-        parts = (self.pixels, self.tokens, self.classes, self.labels)
+        parts = (self.pixels, self.tokens, self.classes, self.labels, self.words)
         moved = [part if part is None or part.is_cuda else part.pin_memory() for part in parts]
         return Batch(*moved)  # type: ignore[arg-type]
 
@@ -162,9 +165,11 @@ class Stepper:
 
     def _judge(self, images: Tensor, texts: Tensor, batch: Batch) -> Outcome:
         """The loss of features [b, D], with its gradient carried as far as they reach."""
-        labels = None if batch.labels is None else batch.labels.to(images.device, non_blocking=True)
-        classes = batch.classes.to(images.device, non_blocking=True)
-        outcome: Outcome = self._objective(images, texts, classes, labels)
+        known = [
+            None if part is None else part.to(images.device, non_blocking=True)
+            for part in (batch.classes, batch.labels, batch.words)
+        ]
+        outcome: Outcome = self._objective(images, texts, *known)
         self.scaler.scale(outcome.loss).backward()  # type: ignore[no-untyped-call]
         return outcome
 

@@ -1,6 +1,6 @@
 """All that is measured of an encoder, on arrays only: it never sees a model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,9 +14,12 @@ from trainer.config_run import EvalSettings
 from trainer.hierarchy import accuracy_by_rank, severity
 from trainer.metrics import Judged, judge
 from trainer.probes import Classes, Rows, prototypes, simpleshot
+from trainer.questions import Asked
+from trainer.questions import found as answered_by
 from trainer.statistics import bootstrap
 
 Result = dict[str, Any]
+_ANSWERED = ("ap", "recall@10")
 _BUCKETED = {"i2i": "ap", "i2t": "hit@1", "t2i": "ap"}
 _NAMINGS = {
     "names": "all_classes",
@@ -67,7 +70,11 @@ class Around:
 
 
 def evaluate(
-    held: Vectors, ground: Ground, own: EvalSettings, around: Around | None = None
+    held: Vectors,
+    ground: Ground,
+    own: EvalSettings,
+    around: Around | None = None,
+    asked: Mapping[str, Asked] | None = None,
 ) -> Result:
     """Every measure of one partition; figures in 0-1, NaN where nothing can be judged.
 
@@ -76,6 +83,7 @@ def evaluate(
     `all_classes` among all. t2i: classes look for pictures. prototypes: nearest training mean.
     full_*: the same among the pictures and classes of all partitions held out. choice_4: names
     against three others drawn at random.
+    questions: each group of `asked` looks for the pictures that answer it.
     """
     if len(held.images) == 0:
         raise InvalidSetting("there is nothing to evaluate: the partition is empty")
@@ -88,7 +96,7 @@ def evaluate(
             values, classes = _kept(found, task.queries.classes, _BUCKETED[name])
             split = by_bucket(values, classes, ground.counts, ground.bounds)
             out[name]["buckets"] = {
-                str(b): {"micro": micro(v), "macro": macro(v, c), "queries": len(v)}
+                b: {"micro": micro(v), "macro": macro(v, c), "queries": len(v)}
                 for b, (v, c) in split.items()
             }
     if ground.prompts is not None:
@@ -98,6 +106,8 @@ def evaluate(
             out[name] = _naming(held, tasks[by].gallery, ground)
     for shots in own.shots:
         out[f"simpleshot_{shots}"] = asdict(simpleshot(*_pair(held), shots, own.folds))
+    if asked:
+        out["questions"] = {name: answered_by(group, held.images) for name, group in asked.items()}
     return out
 
 
@@ -151,8 +161,15 @@ def measures(results: dict[str, Result]) -> dict[str, float]:
         for task, name in (*_BUCKETED.items(), *_MORE):
             if task in found and not np.isnan(found[task][name]["micro"]):
                 flat[f"{partition}.{task}.{name}"] = found[task][name]["micro"]
+                for bucket, part in found[task].get("buckets", {}).items():
+                    flat[f"{partition}.{task}.{name}[{bucket}]"] = part["micro"]
         if "names" in found:
-            flat[f"{partition}.severity"] = found["names"]["severity"]["overall"]
+            wrong = found["names"]["severity"]
+            flat[f"{partition}.severity"] = wrong["overall"]
+            if not np.isnan(wrong["of_mistakes"]):
+                flat[f"{partition}.severity.of_mistakes"] = wrong["of_mistakes"]
+        for group, answered in found.get("questions", {}).items():
+            flat |= {f"{partition}.{group}.{n}": answered[n] for n in _ANSWERED if n in answered}
     return {"all": harmonic(parts) if parts else float("nan"), **flat}
 
 

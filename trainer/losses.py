@@ -12,6 +12,7 @@ from trainer.heads import MarginHead
 from trainer.rows import unit_rows
 from trainer.terms import Term
 from trainer.tiled import Sweep, tiled_loss
+from trainer.words import Words
 
 MAX_LOG_SCALE = math.log(100)
 
@@ -88,13 +89,19 @@ class Objective(nn.Module):
         self.head = head
 
     def forward(
-        self, images: Tensor, texts: Tensor, classes: Tensor, labels: Tensor | None = None
+        self,
+        images: Tensor,
+        texts: Tensor,
+        classes: Tensor,
+        labels: Tensor | None = None,
+        words: Words | None = None,
     ) -> Outcome:
         """Loss of this rank's features [b, D], of any length, and int64 class ids [b].
 
         `labels` are what the head tells apart, the classes when None. Its value comes last.
+        `words` are asked for by truth targets.
         """
-        found = self._pairs(images, texts, classes)
+        found = self._pairs(images, texts, classes, words)
         if self.head is None:
             return found
         lost = self.head(images, classes if labels is None else labels)
@@ -102,12 +109,14 @@ class Objective(nn.Module):
         value = lost.detach().double()[None]
         return Outcome(loss, torch.cat([found.values, value]), torch.cat([found.floors, 0 * value]))
 
-    def _pairs(self, images: Tensor, texts: Tensor, classes: Tensor) -> Outcome:
+    def _pairs(
+        self, images: Tensor, texts: Tensor, classes: Tensor, words: Words | None
+    ) -> Outcome:
         if not self.terms:
             # Wrappers want every parameter to have taken part.
             none = texts.new_zeros(0, dtype=torch.float64)
             return Outcome(0.0 * texts.float().sum(), none, none)
-        sweep = Sweep(self.terms, classes, self.tile)
+        sweep = Sweep(self.terms, classes, self.tile, words)
         scales = torch.stack([pair.log_scale for pair in self.logits])
         biases = torch.stack([pair.bias for pair in self.logits])
         loss = tiled_loss(unit_rows(images), unit_rows(texts), scales, biases, sweep)

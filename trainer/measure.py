@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from core.errors import InvalidSetting
 from trainer import dist
@@ -14,6 +15,7 @@ from trainer.launch import Place
 from trainer.network import Towers
 from trainer.prepared import Part, Prepared
 from trainer.probes import Rows, unit
+from trainer.questions import Asked, answers, read_questions
 from trainer.rows import unit_rows
 from trainer.splits import train_counts
 
@@ -56,6 +58,8 @@ class Judge:
         self._config, self._prepared, self.place = config, prepared, place
         self._dtype = autocast_dtype(config.run.precision, place.device)
         self._parts = {name: prepared.part([name]) for name in names}
+        source = config.eval.questions
+        self._questions = read_questions(source) if source else {}
         # As released, not with the margin for cropping.
         self._train = prepared.part(["train"]) if config.eval.index else None
         self._counts = train_counts(
@@ -77,15 +81,22 @@ class Judge:
             train,
             "cuda" if self.place.device.type == "cuda" else "cpu",
         )
+        groups = {name: [said.text for said in own] for name, own in self._questions.items()}
+        rows = {name: self._texts(towers, texts) for name, texts in groups.items()}
         held = {
             name: Vectors(self.images(towers, part), part.classes)
             for name, part in self._parts.items()
         }
-        around = together(held)
-        return {
-            name: evaluate(own, ground, self._config.eval, around.get(name))
-            for name, own in held.items()
-        }
+        around, out = together(held), {}
+        for name, own in held.items():
+            right = self._answers(self._parts[name])
+            asked = {group: Asked(rows[group], right[group]) for group in right}
+            out[name] = evaluate(own, ground, self._config.eval, around.get(name), asked)
+        return out
+
+    def _answers(self, part: Part) -> dict[str, NDArray[np.bool_]]:
+        items = self._prepared.collection.items
+        return answers(self._questions, [items[at].shown for at in part.positions])
 
     def images(self, towers: Towers, part: Part) -> Rows:
         """Unit vectors float32 [n, D] of a part; all ranks embed a share and all get them."""

@@ -116,7 +116,7 @@ def _balance(term: Term, batch: Batch) -> tuple[Tensor, Tensor]:
         return one, one
     if term.balance != "mass":
         return one * 2 * term.balance, one * 2 * (1 - term.balance)
-    like = term.target.mass(batch.classes)
+    like = term.target.mass(batch.whole())
     unlike = batch.size**2 - like
     scale = batch.size**2 / (2 * like * unlike)
     single = unlike <= 0

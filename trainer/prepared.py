@@ -1,5 +1,6 @@
 """Everything a run needs, from settings: collection, split, packs, batches, held-out pictures."""
 
+import random
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from trainer.packs import Pack, enlarged, make_pack, pack_path, read_pack, stage
 from trainer.sources import read
 from trainer.splits import Split, make_split, read_split, small, trained_too
 from trainer.streams import sample_seed, share_of_rank
+from trainer.words import Ledger, Said, Words
 
 Say = Callable[[str], None]
 
@@ -75,6 +77,8 @@ def divide(config: Config, settings: Settings) -> Divided:
                 f"{own.file} names {len(strange)} pictures that the data do not have, such as "
                 f"{min(strange)}: it is a split of other data"
             )
+    elif own.preset == "test":
+        split = Split(own.seed, own.bounds, {"train": (), "test": collection.samples.ids})
     else:
         split = make_split(collection.samples, collection.taxonomy, split_plan(config), own.seed)
         if own.small is not None:
@@ -139,6 +143,7 @@ class Prepared:
         """This rank's share of every step: a pure function of the seed and the step."""
         config, place = self._config, self._place
         drawn = stream(config, facts)
+        ledger = self._ledger(part) if any(t.target == "truth" for t in config.loss) else None
 
         def load(step: int) -> Batch:
             batch = drawn.batch(step)
@@ -150,10 +155,15 @@ class Prepared:
             ]
             classes = torch.from_numpy(part.classes[batch[mine]])
             pixels = torch.from_numpy(np.stack([pixels for pixels, _ in draws]))
-            tokens = self.tokens([text for _, text in draws])
-            if facts.labels is None:
-                return Batch(pixels, tokens, classes)
-            return Batch(pixels, tokens, classes, torch.from_numpy(facts.labels[batch[mine]]))
+            tokens = self.tokens([said.text for _, said in draws])
+            labels = words = None
+            if facts.labels is not None:
+                labels = torch.from_numpy(facts.labels[batch[mine]])
+            if ledger is not None:
+                claims = ledger.claims([said.claims for _, said in draws])
+                shown = ledger.facts[batch[mine]]
+                words = Words(torch.from_numpy(shown), torch.from_numpy(claims))
+            return Batch(pixels, tokens, classes, labels, words)
 
         return load
 
@@ -183,20 +193,33 @@ class Prepared:
             for mine in self.prompts(templates)
             for text in mine
         }
+        texts |= self._own_words(own.own)
         longest = max(token_count(self._released.tokenizer, text) for text in texts)
         check_text_lengths(self._config.model.id, self._released.text_length, longest)
 
+    def _own_words(self, share: float) -> set[str]:
+        """One text of every picture's own words; raises InvalidSetting where there are none."""
+        said = [item.say for item in self.collection.items if item.say is not None]
+        if share and not said:
+            raise InvalidSetting("captions.own is set, and the data have no words of their own")
+        return {say(random.Random(i)).text for i, say in enumerate(said)} if share else set()
+
     def draw(
         self, part: Part, place: int, position: int, picture: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.uint8], str]:
+    ) -> tuple[NDArray[np.uint8], Said]:
         """The picture at `place`, varied and captioned as at this `position` of the stream."""
         item = self.collection.items[part.positions[place]]
         seed = sample_seed(self._config.seed, position, item.id)
         size = self._released.preprocess.size
         pixels = augment(picture, size, self._config.augment, seed)
-        rng = np.random.default_rng([seed, 1])
-        own: Names = self.names[int(part.classes[place])]
-        return pixels, caption(self._config.captions.templates, own, item.columns, rng)
+        rng, own = np.random.default_rng([seed, 1]), self._config.captions
+        if item.say is not None and own.own and rng.random() < own.own:
+            return pixels, item.say(random.Random(seed))
+        names: Names = self.names[int(part.classes[place])]
+        return pixels, caption(own.templates, names, item.columns, rng)
+
+    def _ledger(self, part: Part) -> Ledger:
+        return Ledger([self.collection.items[at].shown for at in part.positions])
 
     def _pack(self, positions: NDArray[np.int64], margin: float) -> Pack:
         data = self._config.data
@@ -234,5 +257,7 @@ def token_count(tokenizer: Any, text: str) -> int:
 def _origin(data: DataSettings) -> str:
     """What decides drawings, which have no bytes of their own to tell them apart."""
     if data.source == "museum":
-        return f"museum {data.museum_seed} {data.specimens} {data.even} {data.reduce}"
+        return (
+            f"museum {data.museum_seed} {data.specimens} {data.even} {data.breadth} {data.reduce}"
+        )
     return ""

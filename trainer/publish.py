@@ -19,7 +19,7 @@ from torch import Tensor
 from core.encoders import openclip
 from core.encoders.weights import CONFIG_NAME
 from core.errors import Conflict, ModelError, UnreadableSource
-from trainer.card import card
+from trainer.card import NO_PREFACE, Preface, card
 from trainer.commands import RESULT, eval_name, read_run, restore
 from trainer.network import Released, Towers, load
 from trainer.probes import unit
@@ -30,8 +30,17 @@ _TOLERANCE = {False: 1e-4, True: 5e-3}
 _TEXTS = ["a photo of a butterfly", "Pica pica", ""]
 
 
-def publish(run: Path, out: Path, *, half: bool = False, mix: float = 1.0) -> Path:
+def publish(
+    run: Path,
+    out: Path,
+    *,
+    half: bool = False,
+    mix: float = 1.0,
+    preface: Preface = NO_PREFACE,
+) -> Path:
     """Write the run's best (else last) weights as an open_clip directory `out`; returns it.
+
+    With them go a card, README.md, and the figures that it was written from, result.json.
 
     `mix` below 1 publishes a mixture with the starting model, see `commands.restore`, which must
     have been measured before: the card has the figures of these very weights.
@@ -54,7 +63,9 @@ def publish(run: Path, out: Path, *, half: bool = False, mix: float = 1.0) -> Pa
         made.mkdir()
         _write(made, released, half)
         check_parity(made, released, _TOLERANCE[half])
-        (made / "README.md").write_text(card(out.name, config, result, step), encoding="utf-8")
+        text = card(out.name, config, result, step, preface)
+        (made / "README.md").write_text(text, encoding="utf-8")
+        (made / RESULT).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         shutil.move(made, out)
     return out
 

@@ -78,13 +78,13 @@ def read_results(places: Sequence[Path]) -> list[Setting]:
 
 
 def table(settings: Sequence[Setting], measures: Sequence[str] = ()) -> Table:
-    """`measures` default to all that the first setting has.
+    """`measures` default to all that the first setting has, those of one n-shot bucket apart.
 
     p is that of a paired sign-flip test over the seeds a setting shares with the first one, Holm-
     adjusted over the settings of a column; None with fewer than two.
     """
     first = next(iter(settings[0].runs.values()))
-    names = list(measures) or list(first)
+    names = list(measures) or [name for name in first if "[" not in name]
     strange = [name for name in names if name not in first]
     if strange:
         raise InvalidSetting(f"no measure {strange[0]!r}: there are {', '.join(first)}")

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import hashlib
+import random
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,15 +17,18 @@ from core.errors import UnreadableSource
 from core.images import decode
 from core.sample.drawing.picture import draw_picture
 from core.sample.specimens import draw_specimens
+from core.sample.statements import attributes, statement
+from core.sample.taxonomy import Species
 from core.settings import Settings
 from core.storage import Store
 from trainer import queries
 from trainer.config_data import DataSettings
 from trainer.data import Collection, Item, class_of, collect
 from trainer.layouts import LAYOUTS
+from trainer.words import Said
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".jp2", ".avif"}
-_OWN = {"image", "class", "common_name", "specimen", *RANKS}
+_OWN = {"image", "class", "common_name", "specimen", "caption", *RANKS}
 """Columns of a table with a meaning; "class" is the rank of that name where ranks are given."""
 
 
@@ -56,7 +60,9 @@ def _folder(root: Path, settings: Settings) -> Iterator[Item]:
 
 
 def _table(path: Path, level: str, settings: Settings) -> Iterator[Item]:
-    """Columns `image` (path beside the table), ranks or `name`, `common_name`, `specimen`, more."""
+    """Columns `image` (a path beside the table), ranks or `name`, `common_name`, `specimen`,
+    `caption`, and any more.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -73,6 +79,7 @@ def _table(path: Path, level: str, settings: Settings) -> Iterator[Item]:
         if not file.is_file():
             raise UnreadableSource(f"{path} names {row['image']}, which is not there")
         rest = {k: v or "" for k, v in row.items() if k and k not in _OWN | {"name"}}
+        words = (row.get("caption") or "").strip()
         yield Item(
             row["image"],
             name,
@@ -82,6 +89,7 @@ def _table(path: Path, level: str, settings: Settings) -> Iterator[Item]:
             specimen=row.get("specimen") or "",
             sha256=_digest(file),
             columns=rest,
+            say=partial(_written, words) if words else None,
         )
 
 
@@ -101,11 +109,14 @@ def _layout(data: DataSettings, settings: Settings) -> Iterator[Item]:
             sha256=_digest(found.path),
             columns=found.columns,
         )
+def _written(text: str, _: random.Random) -> Said:
+    """Nobody knows which other pictures it is true of."""
+    return Said(text, None)
 
 
 def _museum(data: DataSettings) -> Iterator[Item]:
     """Drawings of invented specimens; one of a species is never one of another."""
-    for specimen in draw_specimens(data.museum_seed, data.specimens, even=data.even):
+    for specimen in draw_specimens(data.museum_seed, data.specimens, data.even, data.breadth):
         species = specimen.species
         taxa = {
             **{rank: getattr(species, rank) for rank in RANKS if rank not in ("class", "species")},
@@ -120,8 +131,22 @@ def _museum(data: DataSettings) -> Iterator[Item]:
                 partial(draw_picture, specimen, view, data.reduce),
                 common_name=species.common_name if data.level == "species" else "",
                 specimen=str(specimen.number),
-                columns={"view": view},
+                columns=attributes(species, view),
+                say=partial(_said, species, view),
             )
+        if data.labels and specimen.number % data.labels == 0:
+            yield Item(
+                f"{specimen.number:06d}-label",
+                "label",
+                {},
+                partial(draw_picture, specimen, "label", data.reduce),
+                columns=attributes(species, "label"),
+                say=partial(_said, species, "label"),
+            )
+
+
+def _said(species: Species, view: str, rng: random.Random) -> Said:
+    return Said(*statement(rng, species, view))
 
 
 def _database(data: DataSettings, settings: Settings) -> Iterator[Item]:

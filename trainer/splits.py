@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InvalidSetting, UnreadableSource
-from trainer.draw import Units, draw_classes, draw_units, gather_units
+from trainer.draw import Units, draw_classes, draw_units, gather_units, thin
 from trainer.taxonomy import Taxonomy
 
 _FORMAT = "biocosmos-split-1"
@@ -45,13 +45,16 @@ class Plan:
     """Shares of all samples to hold out, each once for val and once for test.
 
     `known` is the share of held-out images of trained classes; `unknown` maps a rank, or "class",
-    to the share of images in wholly held-out taxa of that rank.
+    to the share of images in wholly held-out taxa of that rank. `tail` above 1 then thins the
+    trained classes to a long tail: the largest has so many times the specimens of the smallest,
+    which classes are rare is drawn, and what is left over goes to `unused`.
     """
 
     known: float = 0.1
     unknown: Mapping[str, float] = field(default_factory=lambda: {"class": 0.1})
     bounds: tuple[int, ...] = (20, 100)
     """Inclusive upper bounds of the n-shot buckets, in training images."""
+    tail: float = 1.0
 
     def __post_init__(self) -> None:
         shares = [self.known, *self.unknown.values()]
@@ -60,6 +63,8 @@ class Plan:
                 "held-out shares must be 0 or more and leave a tenth or more for training: val and "
                 f"test each take {sum(shares):.3g}"
             )
+        if self.tail < 1:
+            raise InvalidSetting(f"the tail is a ratio of 1 or more, not {self.tail}")
 
 
 PRESETS = {
@@ -104,11 +109,13 @@ def make_split(samples: Samples, taxonomy: Taxonomy, plan: Plan, seed: int) -> S
     for part in ("test", "val"):
         left = where == "train"
         where[draw_units(units, left, plan.known * total, rng)] = f"{part}_id"
+    if plan.tail > 1:
+        where[thin(units, where == "train", plan.tail, rng)] = "unused"
     named: dict[str, list[str]] = {"train": []}
     for unit, name in enumerate(where):
         named.setdefault(name, []).extend(samples.ids[i] for i in units.members[unit])
     if len(mixed):
-        named["unused"] = [samples.ids[i] for i in mixed]
+        named.setdefault("unused", []).extend(samples.ids[i] for i in mixed)
     return Split(seed, plan.bounds, {name: tuple(sorted(ids)) for name, ids in named.items()})
 
 

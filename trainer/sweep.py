@@ -1,6 +1,7 @@
 """Running a campaign: any number of processes share its trials; a manifest says how they stand."""
 
 import json
+import os
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -66,7 +67,7 @@ def write_manifest(campaign: Campaign, out: Path) -> None:
         rows.append(
             {"folder": str(trial.folder), "label": trial.label, "seed": trial.seed} | vars(now)
         )
-    part = out / (MANIFEST + ".part")
+    part = out / f"{MANIFEST}.{os.getpid()}.part"  # several processes write it
     part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     part.replace(out / MANIFEST)
 

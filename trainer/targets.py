@@ -1,7 +1,7 @@
 """Target values T_ij in [0, 1] for every image-text pair of a batch, made tile by tile.
 
-Instance and same-class targets are comparisons; taxonomic and phylogenetic ones are a lookup in a
-class-by-class table that lives on the device, so that no B x B tensor is ever needed.
+Instance, same-class and truth targets are comparisons; taxonomic and phylogenetic ones are a lookup
+in a class-by-class table that lives on the device, so that no B x B tensor is ever needed.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.errors import InvalidSetting
+from trainer.words import Words
 
 _CHUNK = 1 << 22
-"""Table cells summed at a time by `TableTarget.mass` (16 MiB in float32)."""
+"""Cells summed at a time by `Target.mass` (16 MiB in float32)."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Block:
     columns: Tensor
     row_classes: Tensor
     column_classes: Tensor
+    words: Words | None = None
+    """What pictures show and texts claim, of the whole global batch."""
 
 
 class Target(Protocol):
@@ -35,8 +38,8 @@ class Target(Protocol):
         """float32 [rows, columns] of targets in [0, 1]."""
         ...
 
-    def mass(self, classes: Tensor) -> Tensor:
-        """Sum of all targets of a batch with these int64 [B] classes, float64 scalar."""
+    def mass(self, whole: Block) -> Tensor:
+        """Sum of all targets of a `whole` batch of B x B pairs, float64 scalar."""
         ...
 
 
@@ -47,9 +50,10 @@ class InstanceTarget:
         """See `Target.block`."""
         return (pairs.rows[:, None] == pairs.columns[None, :]).float()
 
-    def mass(self, classes: Tensor) -> Tensor:
+    def mass(self, whole: Block) -> Tensor:
         """See `Target.mass`: B."""
-        return torch.tensor(float(len(classes)), dtype=torch.float64, device=classes.device)
+        rows = whole.rows
+        return torch.tensor(float(len(rows)), dtype=torch.float64, device=rows.device)
 
 
 class ClassTarget:
@@ -59,10 +63,24 @@ class ClassTarget:
         """See `Target.block`."""
         return (pairs.row_classes[:, None] == pairs.column_classes[None, :]).float()
 
-    def mass(self, classes: Tensor) -> Tensor:
+    def mass(self, whole: Block) -> Tensor:
         """See `Target.mass`: the sum of squared class counts."""
-        counts: Tensor = torch.unique(classes, return_counts=True)[1]
+        counts: Tensor = torch.unique(whole.row_classes, return_counts=True)[1]
         return counts.double().square().sum()
+
+
+class TruthTarget:
+    """1 where the text is true of the picture, its own or another: many may be, at any rank."""
+
+    def block(self, pairs: Block) -> Tensor:
+        """See `Target.block`."""
+        return _words(pairs.words).block(pairs.rows, pairs.columns).float()
+
+    def mass(self, whole: Block) -> Tensor:
+        """See `Target.mass`: counted, in chunks."""
+        words, every = _words(whole.words), whole.rows
+        rows = torch.split(every, max(1, _CHUNK // len(every)))
+        return torch.stack([words.block(part, every).sum() for part in rows]).sum().double()
 
 
 class TableTarget:
@@ -79,11 +97,11 @@ class TableTarget:
         """See `Target.block`."""
         return self.table[pairs.row_classes[:, None], pairs.column_classes[None, :]].float()
 
-    def mass(self, classes: Tensor) -> Tensor:
+    def mass(self, whole: Block) -> Tensor:
         """See `Target.mass`: from the class histogram of the batch, in chunks."""
-        distinct, counts = torch.unique(classes, return_counts=True)
+        distinct, counts = torch.unique(whole.row_classes, return_counts=True)
         weight = counts.double()
-        total = torch.zeros((), dtype=torch.float64, device=classes.device)
+        total = torch.zeros((), dtype=torch.float64, device=weight.device)
         step = max(1, _CHUNK // len(distinct))
         for part, share in zip(distinct.split(step), weight.split(step), strict=True):
             total += share @ (self.table[part[:, None], distinct[None, :]].double() @ weight)
@@ -138,3 +156,9 @@ def shuffled(table: Tensor, seed: int) -> Tensor:
     order = torch.randperm(len(table), generator=torch.Generator().manual_seed(seed))
     order = order.to(table.device)
     return table[order][:, order]
+
+
+def _words(words: Words | None) -> Words:
+    if words is None:
+        raise InvalidSetting("truth targets need batches that say what texts claim")
+    return words

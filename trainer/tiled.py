@@ -20,6 +20,7 @@ from trainer.pairwise import PairwiseState
 from trainer.softmax import SoftmaxState
 from trainer.terms import Term
 from trainer.tiles import Batch, Tally, TermState, Tile
+from trainer.words import Words
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Sweep:
     terms: Sequence[Term]
     classes: Tensor
     tile: int
+    words: Words | None = None
     tallies: list[Tally] = field(default_factory=list)
 
 
@@ -46,7 +48,8 @@ class _TiledLoss(torch.autograd.Function):
         ctx: Any, images: Tensor, texts: Tensor, log_scales: Tensor, biases: Tensor, sweep: Sweep
     ) -> Tensor:
         columns = dist.gather_rows(texts)
-        batch = Batch(images, columns, dist.gather_rows(sweep.classes), sweep.tile)
+        words = None if sweep.words is None else sweep.words.gathered()
+        batch = Batch(images, columns, dist.gather_rows(sweep.classes), sweep.tile, words)
         states = [_state(term, batch) for term in sweep.terms]
         _observe(states, sweep.terms, batch, log_scales, biases)
         found = _differentiate(states, sweep.terms, batch, log_scales, biases)

@@ -12,6 +12,7 @@ from trainer.elements import similarity
 from trainer.targets import Block
 from trainer.terms import Term
 from trainer.weights import PairWeights
+from trainer.words import Words
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Batch:
     texts: Tensor
     classes: Tensor
     tile: int
+    words: Words | None = None
 
     @property
     def size(self) -> int:
@@ -37,6 +39,11 @@ class Batch:
     def first_row(self) -> int:
         """Position of this rank's first row in the global batch."""
         return dist.rank() * len(self.images)
+
+    def whole(self) -> Block:
+        """All pairs of the global batch."""
+        every = torch.arange(self.size, device=self.texts.device)
+        return Block(every, every, self.classes, self.classes, self.words)
 
     def tiles(self) -> Iterator["Tile"]:
         """Every tile of this rank's rows, row by row."""
@@ -61,7 +68,8 @@ class Tile:
         device, first = self.dots.device, self.batch.first_row
         rows = torch.arange(self.rows.start + first, self.rows.stop + first, device=device)
         columns = torch.arange(self.columns.start, self.columns.stop, device=device)
-        return Block(rows, columns, self.batch.classes[rows], self.batch.classes[columns])
+        classes = self.batch.classes
+        return Block(rows, columns, classes[rows], classes[columns], self.batch.words)
 
 
 @dataclass(frozen=True)

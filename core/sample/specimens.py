@@ -81,10 +81,15 @@ def _counts(rng: random.Random, species: int, specimens: int) -> list[int]:
     return counts
 
 
-def draw_specimens(seed: int, specimens: int, even: bool = False) -> list[Specimen]:
-    """Individuals of a museum; `even` gives every species the same number (for training)."""
+def draw_specimens(
+    seed: int, specimens: int, even: bool = False, breadth: int = 1
+) -> list[Specimen]:
+    """Individuals of a museum; `even` gives every species the same number (for training).
+
+    `breadth` multiplies the species; see `draw_taxonomy`.
+    """
     rng = random.Random(f"specimens-{seed}")
-    tree = draw_taxonomy()
+    tree = draw_taxonomy(breadth)
     if specimens < len(tree):
         raise ValueError(f"a museum needs at least {len(tree)} specimens, one of each species")
     counts = _counts(rng, len(tree), specimens)

@@ -5,6 +5,7 @@ colours and pattern; a species changes one or two of them. The tree depends on n
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cache
 
@@ -63,6 +64,13 @@ GENERA = (
     (PLANTS, "Foliandraceae", "plant", "lance-leaved", "Foliandra", "lanceleaf", 3),
     (PLANTS, "Foliandraceae", "plant", "round-leaved", "Rotundula", "pennyleaf", 3),
     (PLANTS, "Ramoricaceae", "plant", "lobed", "Ramorica", "handleaf", 2),
+)
+# prefix of a sister genus, as zoologists and botanists coin them, and of its common name
+SISTERS = (
+    ("", ""),
+    ("Neo", "new "),
+    ("Para", "lesser "),
+    ("Pseudo", "false "),
 )
 GROUNDS = {
     "butterfly": ("blue", "orange", "white", "yellow", "black", "red", "green", "purple", "brown"),
@@ -212,15 +220,27 @@ def _common_name(traits: Traits, noun: str) -> str:
 
 
 @cache
-def draw_taxonomy() -> tuple[Species, ...]:
-    """Every species of the sample museum, always the same, in taxonomic order."""
+def draw_taxonomy(breadth: int = 1) -> tuple[Species, ...]:
+    """Every species of the sample museum, always the same, in taxonomic order.
+
+    `breadth` above 1 adds sister genera, 52 species each time, after those of the smaller tree.
+    """
+    if not 1 <= breadth <= len(SISTERS):
+        raise ValueError(f"the tree has a breadth of 1 to {len(SISTERS)}, not {breadth}")
     rng = random.Random(TREE_SEED)
     species: list[Species] = []
-    for lineage, family, plan, shape, genus, noun, count in GENERA:
+    for lineage, plan, shape, noun, count in _genera(breadth):
         ancestor = _genus_traits(rng, plan, shape)
         for _ in range(count):
-            species.append(_speciate(rng, ancestor, (*lineage, family, genus), noun, species))
+            species.append(_speciate(rng, ancestor, lineage, noun, species))
     return tuple(species)
+
+
+def _genera(breadth: int) -> Iterator[tuple[tuple[str, ...], str, str, str, int]]:
+    for prefix, also in SISTERS[:breadth]:
+        for lineage, family, plan, shape, genus, noun, count in GENERA:
+            name = prefix + genus.lower() if prefix else genus
+            yield (*lineage, family, name), plan, shape, also + noun, count
 
 
 def _speciate(

@@ -49,7 +49,8 @@ def test_a_draw_depends_on_its_generator_alone(seed):
     templates = ("{mixed}", "a photo of {a} {mixed}")
     first, second = (caption(templates, MAGPIE, {}, np.random.default_rng(seed)) for _ in range(2))
     assert first == second
-    assert any(text in first for text in MAGPIE.texts.values())
+    assert any(text in first.text for text in MAGPIE.texts.values())
+    assert first.claims == {"name": "Pica hudsonia"}
 
 
 def test_mixed_draws_every_type():

@@ -12,6 +12,7 @@ import numpy as np
 import open_clip
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 from core.encoders.openclip import load as load_encoder
@@ -222,12 +223,14 @@ def test_the_name_of_a_setting_forgets_seed_and_machine_only(made):
 def test_a_published_run_is_a_model_like_any_other(made):
     root, _, _ = made
     out = root / "published"
+    (root / "about.md").write_text("Of *no* use.\n")
     options = ["--run", str(root / "run"), "--out", str(out)]
-    found = CliRunner().invoke(app, ["publish", *options])
+    preface = ["--about", str(root / "about.md"), "--licence", "cc0-1.0"]
+    found = CliRunner().invoke(app, ["publish", *options, *preface])
     assert found.exit_code == 0, found.output
     assert f"bin/ingest_embed --model={out} --embed_version=published" in found.output
     assert {p.name for p in out.iterdir()} == {
-        "README.md", "open_clip_config.json", "open_clip_model.safetensors",
+        "README.md", "open_clip_config.json", "open_clip_model.safetensors", "result.json",
     }  # fmt: skip
     encoder, start = load_encoder(str(out)), load_encoder(str(TINY))
     assert encoder.spec.weights_sha256 != start.spec.weights_sha256
@@ -240,6 +243,9 @@ def test_a_published_run_is_a_model_like_any_other(made):
     assert f"| i2i ap | {figure:.3f} |" in text
     assert "0 pairs of equal files" in text
     assert "| genus |" in text
+    assert text.startswith("---\nlicense: cc0-1.0\n")
+    assert "Of *no* use.\n\nThe weights of" in text
+    assert json.loads((out / "result.json").read_text()) == result
     again = CliRunner().invoke(app, ["publish", *options])
     assert "is there already" in again.output
     assert not [p for p in root.iterdir() if p.name.startswith(".publish")]
@@ -297,6 +303,53 @@ def test_pictures_are_told_apart_by_clusters_that_are_kept(made):
     assert set(labels.tolist()) == set(range(20))
     rows = MetricLog(run / "metrics.jsonl").rows()
     assert all(len(row["terms"]) == 1 for row in rows if "loss" in row)
+
+
+def test_a_run_learns_from_the_data_s_own_words_and_is_asked_questions(made):
+    root, config, _ = made
+    words = ["-o", "captions.own=0.7", "-o", "loss=[{kind: softmax, target: truth}]"]
+    more = ["-o", "data.labels=20", "-o", "eval={questions: museum, index: false, draws: 0}"]
+    short = ["-o", "run.samples=32", "-o", "run.micro=8", "--out", str(root / "words")]
+    found = CliRunner().invoke(app, ["train", "-c", str(config), *words, *more, *short])
+    assert found.exit_code == 0, found.output
+    assert "53 classes; pictures: " in found.output
+    result = json.loads((root / "words" / "result.json").read_text())
+    groups = result["partitions"]["val_id"]["questions"]
+    # The starting model was taught to answer them; two steps do not undo that.
+    for name, group in groups.items():
+        assert group["recall@10"] > 2 * group["chance"]["recall@10"]
+        assert result["measures"][f"val_id.{name}.ap"] == group["ap"]
+    silent = ["-o", "captions.own=0.5", "-o", "data={source: folder, path: PATH}"]
+    (root / "folder" / "Pica pica").mkdir(parents=True)
+    for n in range(20):
+        Image.new("RGB", (8, 8), (n, 0, 0)).save(root / "folder" / "Pica pica" / f"{n}.png")
+    silent[-1] = silent[-1].replace("PATH", str(root / "folder"))
+    refused = CliRunner().invoke(app, ["train", "-c", str(config), *silent])
+    assert "no words of their own" in refused.output
+
+
+def test_everything_is_held_out_for_a_model_that_was_trained_elsewhere(made):
+    root, config, _ = made
+    own = ["-c", str(config), "-o", "split={preset: test}", "-o", "eval.index=false"]
+    own += ["-o", "eval.partitions=[test]", "-o", "data.specimens=104", "-o", "run.best=''"]
+    out = root / "elsewhere.json"
+    assert CliRunner().invoke(app, ["eval", *own, "--out", str(out)]).exit_code == 0
+    whole = json.loads(out.read_text())
+    assert whole["data"]["pictures"]["train"] == 0
+    assert whole["partitions"]["test"]["pictures"] == whole["data"]["pictures"]["test"] > 104
+    refused = CliRunner().invoke(app, ["train", *own, "--out", str(root / "nothing")])
+    assert "change the split" in refused.output
+
+
+def test_no_samples_measure_the_starting_model(made):
+    root, config, _ = made
+    changes = ["-o", "run.samples=0", "-o", "run.best=''", "-o", "eval.index=false"]
+    run = ["train", "-c", str(config), *changes, "--out", str(root / "start")]
+    assert CliRunner().invoke(app, run).exit_code == 0
+    assert CliRunner().invoke(app, ["eval", *run[1:-1], str(root / "start.json")]).exit_code == 0
+    begun, start = (json.loads((root / f).read_text()) for f in ("start/result.json", "start.json"))
+    assert begun["step"] == 0
+    assert begun["measures"] == start["measures"]
 
 
 def test_vectors_that_differ_stop_the_publication(made, monkeypatch):

@@ -57,8 +57,8 @@ def test_buckets_follow_the_training_counts_and_ranks_the_taxonomy():
     swapped = np.eye(4, 16, dtype=np.float32)[[1, 0, 2, 3]]  # names of two sister species confused
     found = evaluate(held, ground(swapped), OWN)
     buckets = found["i2t"]["buckets"]
-    assert {b: buckets[b]["micro"] for b in buckets} == {"0": 0.5, "1": 0.0, "2": 1.0}
-    assert buckets["0"]["queries"] == 20
+    assert {b: buckets[b]["micro"] for b in buckets} == {"0-20": 0.5, "21-100": 0.0, "101+": 1.0}
+    assert buckets["0-20"]["queries"] == 20
     accuracy = {rank: each["accuracy"] for rank, each in found["names"]["ranks"].items()}
     assert accuracy == {"order": 1.0, "genus": 1.0, "species": 0.5}
     assert found["names"]["severity"]["of_mistakes"] == 1

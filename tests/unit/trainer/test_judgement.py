@@ -49,7 +49,8 @@ def test_bucket_bounds_are_inclusive():
     counts = np.array([5, 20, 21, 500])
     classes = np.array([3, 0, 2, 1, 3])
     split = by_bucket(np.arange(5.0), classes, counts, (20, 100))
-    assert {b: v.tolist() for b, (v, _) in split.items()} == {0: [1, 3], 1: [2], 2: [0, 4]}
+    found = {b: v.tolist() for b, (v, _) in split.items()}
+    assert found == {"0-20": [1, 3], "21-100": [2], "101+": [0, 4]}
     with pytest.raises(InvalidSetting):
         by_bucket(np.arange(5.0), classes, counts, (100, 20))
 

@@ -293,3 +293,29 @@ def test_real_museum_specimens_keep_their_dorsal_and_ventral_sides_together():
         assert sides.setdefault(row["occurrenceID"], where[row["file"]]) == where[row["file"]]
     assert len(sides) < n
     assert split.partitions["val_ood.class"]
+
+
+def test_a_tail_thins_the_training_classes_alone_and_keeps_specimens_whole():
+    classes = np.repeat(np.arange(40), 24)
+    specimens = tuple(
+        f"{c}-{k // 2}" for c, k in zip(classes, np.tile(np.arange(24), 40), strict=True)
+    )
+    names = tuple(f"i{i:05}" for i in range(len(classes)))
+    samples = Samples(names, classes, specimens, ("",) * len(names), (None,) * len(names))
+    taxonomy = build({f"s{c:02}": {"genus": f"G{c // 4}"} for c in range(40)}, ["genus"])
+    even = make_split(samples, taxonomy, Plan(0.2, {"genus": 0.1}), 3)
+    long = make_split(samples, taxonomy, Plan(0.2, {"genus": 0.1}, tail=8), 3)
+    for name in set(even.partitions) - {"train"}:
+        assert long.partitions[name] == even.partitions[name]
+    assert set(long.partitions["train"]) < set(even.partitions["train"])
+    where = at(long, samples)
+    kept = {s for s, name in zip(specimens, where, strict=True) if name == "train"}
+    assert not kept & {s for s, name in zip(specimens, where, strict=True) if name == "unused"}
+    counts = train_counts(long, samples, 40)
+    trained = np.sort(counts[counts > 0])
+    assert len(trained) == np.count_nonzero(train_counts(even, samples, 40))
+    assert trained[-1] / trained[0] == pytest.approx(8, rel=0.3)
+    middle = np.median(trained)
+    assert middle == pytest.approx(np.sqrt(float(trained[0] * trained[-1])), rel=0.35)
+    with pytest.raises(InvalidSetting, match="tail"):
+        Plan(0.1, tail=0.5)

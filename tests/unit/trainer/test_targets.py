@@ -68,9 +68,10 @@ def test_mass_equals_the_sum_of_the_block(monkeypatch, chunk):
     monkeypatch.setattr("trainer.targets._CHUNK", chunk)
     classes = torch.tensor([0, 3, 3, 1, 4, 0, 2, 2, 2])
     for target in (InstanceTarget(), ClassTarget(), TableTarget(phylogenetic_table(COVARIANCE))):
-        block = target.block(whole(classes))
+        pairs = whole(classes)
+        block = target.block(pairs)
         assert block.dtype == torch.float32
-        assert float(target.mass(classes)) == pytest.approx(float(block.double().sum()), rel=1e-9)
+        assert float(target.mass(pairs)) == pytest.approx(float(block.double().sum()), rel=1e-9)
 
 
 def test_instance_targets_are_the_identity_and_class_targets_match_equal_ids():
