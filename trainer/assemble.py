@@ -198,7 +198,7 @@ def _imbalance(
 
 def _likeness(by: str, facts: Facts, power: float = 1.0) -> Tensor:
     if by == "taxonomic":
-        return taxonomic_table(facts.ranks)
+        return taxonomic_table(facts.ranks, power)
     return phylogenetic_table(_tree(facts), power)
 
 

@@ -133,7 +133,7 @@ class LossSettings:
     target: Literal["instance", "class", "truth", "taxonomic", "phylogenetic", "patristic"] = (
         "class"
     )
-    power: float = field(default=1.0, metadata=when("target", "phylogenetic"))
+    power: float = field(default=1.0, metadata=when("target", "taxonomic", "phylogenetic"))
     temperature: float = field(default=1.0, metadata=when("target", "patristic"))
     shuffle: int | None = field(
         default=None, metadata=when("target", "taxonomic", "phylogenetic", "patristic")

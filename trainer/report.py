@@ -12,7 +12,7 @@ import numpy as np
 from core.errors import InvalidSetting, UnreadableSource
 from trainer.commands import RESULT, RESULT_FORMAT
 from trainer.curves import figure, line, measured
-from trainer.statistics import holm, sign_flip_test
+from trainer.statistics import Interval, holm, paired_interval, sign_flip_test
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,25 @@ class Setting:
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure of a table; `spread` is the sample standard deviation, `p` is Holm-adjusted."""
+    """One figure of a table; `spread` is the sample standard deviation, `p` is Holm-adjusted.
+
+    `gain` is the difference from the first setting over the seeds they share.
+    """
 
     mean: float | None
     spread: float | None
     seeds: int
     p: float | None
+    gain: Interval | None = None
 
     def __str__(self) -> str:
         if self.mean is None:
             return "–"
         text = f"{self.mean:.4f}" + ("" if self.spread is None else f" ± {self.spread:.4f}")
-        return text + ("" if self.p is None else f" (p {self.p:.3f})")
+        if self.gain is None:
+            return text
+        mean, low, high = (f"{x:+.4f}" for x in (self.gain.mean, self.gain.low, self.gain.high))
+        return f"{text} ({mean}, {low} to {high}; p {self.p:.3f})"
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,8 @@ def note(made: Table) -> str:
     tested = [cell.seeds for row in made.cells for cell in row if cell.p is not None]
     if tested:
         text += (
-            f" p: paired sign-flip test against {made.labels[0]} over shared seeds, Holm-adjusted;"
+            f" In brackets the difference from {made.labels[0]} over shared seeds, with its 95 %"
+            " interval by Student's t. p: paired sign-flip test of it, Holm-adjusted;"
             f" with {min(tested)} seeds it cannot fall below {2 / 2 ** min(tested):.3g}."
         )
     return text
@@ -154,21 +162,24 @@ def _column(settings: Sequence[Setting], name: str) -> list[Cell]:
     base = settings[0].values(name)
     raw: list[float | None] = [None]
     shared: list[int] = [0]
+    gains: list[Interval | None] = [None]
     for setting in settings[1:]:
         own = setting.values(name)
         both = sorted(set(base) & set(own))
         test = len(both) > 1
         pairs = [base[s] for s in both], [own[s] for s in both]
         raw.append(sign_flip_test(*pairs).p_value if test else None)
+        gains.append(paired_interval(*pairs) if test else None)
         shared.append(len(both))
     adjusted = iter(holm([p for p in raw if p is not None]))
     cells = []
-    for setting, p, both_count in zip(settings, raw, shared, strict=True):
+    for setting, p, both_count, gain in zip(settings, raw, shared, gains, strict=True):
         values = list(setting.values(name).values())
         mean = float(np.mean(values)) if values else None
         spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
         tested = None if p is None else next(adjusted)
-        cells.append(Cell(mean, spread, both_count if p is not None else len(values), tested))
+        seeds = both_count if p is not None else len(values)
+        cells.append(Cell(mean, spread, seeds, tested, gain))
     return cells
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.errors import InvalidSetting
 
 Values = NDArray[np.float64]
+_T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)
 _EXACT = 16
 """Up to this many differences, all 2^n sign patterns are tried."""
 
@@ -84,6 +85,24 @@ def sign_flip_test(
     for _ in range(draws):
         count += abs((d * rng.choice((1.0, -1.0), len(d))).mean()) >= observed - slack
     return Paired(float(d.mean()), (count + 1) / (draws + 1), len(d))
+
+
+def paired_interval(a: Values | Sequence[float], b: Values | Sequence[float]) -> Interval:
+    """Mean of b - a over two pairs or more with its 95 % interval by Student's t."""
+    d = np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
+    if d.ndim != 1 or len(d) < 2:
+        raise InvalidSetting("an interval of a difference needs two pairs or more")
+    half = _t95(len(d) - 1) * float(d.std(ddof=1)) / float(np.sqrt(len(d)))
+    return Interval(float(d.mean()), float(d.mean()) - half, float(d.mean()) + half)
+
+
+def _t95(freedom: int) -> float:
+    """The 0.975 quantile of Student's t; beyond the table by Cornish and Fisher's expansion."""
+    if freedom <= len(_T95):
+        return _T95[freedom - 1]
+    z, v = 1.959964, float(freedom)
+    near, far = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    return z + near / v + far / v**2
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

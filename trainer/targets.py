@@ -108,12 +108,15 @@ class TableTarget:
         return total
 
 
-def taxonomic_table(ranks: NDArray[np.int64]) -> Tensor:
+def taxonomic_table(ranks: NDArray[np.int64], power: float = 1.0) -> Tensor:
     """float32 [C, C]: the share of ranks two classes have in common from the broadest downward.
 
     `ranks` is [C, R] of taxon codes, broad to fine; -1 means unknown and matches nothing. Same
-    class is always 1. T_ij = (index of the first differing rank) / R.
+    class is always 1. T_ij = ((index of the first differing rank) / R)^power: a high power keeps to
+    near relatives, as the soft labels of Bertinetto et al. 2020 do.
     """
+    if power <= 0:
+        raise InvalidSetting("the power of taxonomic targets must be above 0")
     if ranks.ndim != 2 or ranks.shape[1] == 0:
         raise InvalidSetting("taxonomic targets need a [classes, ranks] table with a rank or more")
     codes = torch.from_numpy(np.ascontiguousarray(ranks))
@@ -122,7 +125,7 @@ def taxonomic_table(ranks: NDArray[np.int64]) -> Tensor:
     for column in codes.T:
         still &= (column[:, None] == column[None, :]) & (column >= 0)[:, None]
         shared += still
-    return (shared / codes.shape[1]).fill_diagonal_(1.0)
+    return (shared / codes.shape[1]).pow(power).fill_diagonal_(1.0)
 
 
 def phylogenetic_table(covariance: NDArray[np.float64], power: float = 1.0) -> Tensor:

@@ -7,11 +7,12 @@ from openpyxl import Workbook
 from openpyxl.styles import Font
 from openpyxl.worksheet.worksheet import Worksheet
 
-from trainer.report import Setting, Table, note
+from trainer.report import Cell, Setting, Table, note
 
 
 def write_workbook(path: Path, made: Table, settings: Sequence[Setting]) -> None:
-    """Write sheets "means" (mean, standard deviation and p of every measure) and "runs".
+    """Write sheets "means" (mean, standard deviation, difference from the first setting with its
+    interval, and p of every measure) and "runs".
 
     Numbers are numbers, at full precision; a missing one is an empty cell.
     """
@@ -19,11 +20,11 @@ def write_workbook(path: Path, made: Table, settings: Sequence[Setting]) -> None
     means = book.active
     assert isinstance(means, Worksheet)
     means.title = "means"
-    parts = ("mean", "sd", "p")
+    parts = ("mean", "sd", "difference", "low", "high", "p")
     head = [f"{measure} {part}" for measure in made.measures for part in parts]
     means.append(["setting", "seeds", *head])
     for label, seeds, cells in zip(made.labels, made.seeds, made.cells, strict=True):
-        values = [value for cell in cells for value in (cell.mean, cell.spread, cell.p)]
+        values = [value for cell in cells for value in _values(cell)]
         means.append([label, seeds, *values])
     means.append([])
     means.append([note(made)])
@@ -37,3 +38,9 @@ def write_workbook(path: Path, made: Table, settings: Sequence[Setting]) -> None
         for cell in sheet[1]:
             cell.font = Font(bold=True)
     book.save(path)
+
+
+def _values(cell: Cell) -> tuple[float | None, ...]:
+    gain = cell.gain
+    between = (None, None, None) if gain is None else (gain.mean, gain.low, gain.high)
+    return cell.mean, cell.spread, *between, cell.p

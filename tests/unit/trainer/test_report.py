@@ -11,6 +11,7 @@ from core.errors import InvalidSetting, UnreadableSource
 from trainer.__main__ import app
 from trainer.curves import Line, line, measured
 from trainer.report import figures, markdown, page, read_results, table
+from trainer.statistics import paired_interval
 
 VALUES = {"plain": [0.5, 0.6, 0.55, 0.52, 0.58, 0.6], "better|": [0.7, 0.75, 0.72, 0.7, 0.74, 0.8]}
 
@@ -48,9 +49,10 @@ def test_means_spreads_and_tests_against_the_first(results):
 def test_markdown_and_html_say_how_sure_they_are(results):
     made = table(read_results(results), ["all"])
     text = markdown(made)
-    assert "| better\\| | 6 | 0.7350 ± 0.0378 (p 0.031) |" in text
+    cell = "0.7350 ± 0.0378 (+0.1767, +0.1550 to +0.1983; p 0.031)"
+    assert f"| better\\| | 6 | {cell} |" in text
     assert "with 6 seeds it cannot fall below 0.0312" in text
-    assert "<td>0.7350 ± 0.0378 (p 0.031)</td>" in page(made)
+    assert f"<td>{cell}</td>" in page(made)
     assert "<th>better|</th>" in page(made)
 
 
@@ -104,6 +106,26 @@ def test_curves_and_workbooks_hold_what_was_measured(results, tmp_path):
     assert CliRunner().invoke(app, options).exit_code == 0
     book = load_workbook(out)
     means = list(book["means"].values)
-    assert means[0] == ("setting", "seeds", "all mean", "all sd", "all p")
+    parts = ("mean", "sd", "difference", "low", "high", "p")
+    assert means[0] == ("setting", "seeds", *(f"all {part}" for part in parts))
     assert means[2][:3] == ("better|", 6, pytest.approx(statistics.mean(VALUES["better|"])))
+    gain = made.cells[1][0].gain
+    assert means[2][4:7] == (gain.mean, gain.low, gain.high)
+    assert means[1][4:] == (None,) * 4
     assert len(list(book["runs"].values)) == 14
+
+
+def test_intervals_of_differences_are_students():
+    a, b = [0.0, 0.0, 0.0], [0.1, 0.2, 0.3]
+    found = paired_interval(a, b)
+    assert (found.mean, found.high) == (
+        pytest.approx(0.2),
+        pytest.approx(0.2 + 4.3027 * 0.1 / 3**0.5),
+    )
+    assert found.mean - found.low == pytest.approx(found.high - found.mean)
+    many = [float(i % 2) for i in range(31)]
+    spread = statistics.stdev(many) / 31**0.5
+    wide = paired_interval([0.0] * 31, many)
+    assert (wide.high - wide.mean) / spread == pytest.approx(2.0423, abs=2e-4)
+    with pytest.raises(InvalidSetting, match="two pairs"):
+        paired_interval([0.1], [0.2])

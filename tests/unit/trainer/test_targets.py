@@ -56,6 +56,10 @@ def test_taxonomic_targets_fall_with_rank_and_stay_within_0_and_1():
     assert table[0].tolist() == pytest.approx([1.0, 2 / 3, 1 / 3, 0.0, 0.0])
     assert table[4].tolist() == [0.0, 0.0, 0.0, 0.0, 1.0]
     assert torch.equal(table, table.T)
+    near = taxonomic_table(np.array([[0, 0, 0], [0, 0, 1], [0, 1, 2]]), 4.0)
+    assert near[0].tolist() == pytest.approx([1.0, 16 / 81, 1 / 81])
+    with pytest.raises(InvalidSetting, match="power of taxonomic"):
+        taxonomic_table(np.array([[0, 0]]), 0.0)
 
 
 def test_shared_genus_name_in_two_families_is_not_shared_ancestry():
