@@ -109,6 +109,8 @@ def _layout(data: DataSettings, settings: Settings) -> Iterator[Item]:
             sha256=_digest(found.path),
             columns=found.columns,
         )
+
+
 def _written(text: str, _: random.Random) -> Said:
     """Nobody knows which other pictures it is true of."""
     return Said(text, None)
