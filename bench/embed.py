@@ -5,12 +5,14 @@ decoder alone, (c) the whole pipeline of bin/ingest_embed with its database. Whe
 decoder share the processor, no pipeline can be faster than both one after the other:
 `possible` = 1 / (1/model + 1/decode). On a GPU the limit is the slower of the two.
 Wall-clock figures mean something on a quiet machine only; processor time bears company better.
+`--watch` runs (c) alone, once, and prints the memory of this process as it goes on.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import resource
 import statistics
 import tempfile
 import time
@@ -19,6 +21,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
+import psutil
 import torch
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -72,7 +75,9 @@ async def fill(engine: AsyncEngine, settings: Settings, files: list[bytes], numb
 async def decode_alone(encoder: OpenClipEncoder, settings: Settings, claims: list[Claim]):
     """All images to pixels, with every core."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        decoder = Decoder(settings, threads, encoder.spec.preprocess, encoder.prepare)
+        most = {"max_pixels": settings.max_image_pixels, "max_bytes": settings.max_image_bytes}
+        spec, store = encoder.spec.preprocess, Store(settings.home)
+        decoder = Decoder(store, threads, spec, encoder.prepare, **most)
         pixels, _, failed = await decoder.batch(claims)
     assert not failed, failed
     return pixels
@@ -90,6 +95,32 @@ async def pipeline(engine, settings, encoder, name: str, batch: int) -> None:
         version = await versions.ensure(conn, name, encoder.spec)
     left, _ = await Run(engine, settings, encoder, version, batch_size=batch).to_the_end()
     assert left == 0
+
+
+async def watch(url: str, settings: Settings, options: argparse.Namespace) -> dict[str, object]:
+    """One run of the pipeline; memory after every tenth of the images."""
+    encoder = openclip.load(options.model, options.pretrained, device=options.device)
+    engine, process = create_engine(url), psutil.Process()
+    seen: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int) -> None:
+        if done >= (len(seen) + 1) * total // 10:
+            seen.append((done, process.memory_info().rss >> 20))
+            print(f"{done} of {total} images, {seen[-1][1]} MB", flush=True)
+
+    try:
+        await fill(engine, settings, pictures(options.folder, 1000), options.images)
+        async with engine.begin() as conn:
+            version = await versions.ensure(conn, "bench-watch", encoder.spec)
+        run = Run(engine, settings, encoder, version, batch_size=options.batch_size)
+        run.tell(progress, options.images)
+        left, seconds = await run.to_the_end()
+    finally:
+        await engine.dispose()
+    assert left == 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    found = {"model": encoder.spec.model, "images": options.images, "megabytes": seen}
+    return found | {"peak_mb": peak, "images_per_s": round(options.images / seconds, 1)}
 
 
 async def measure(url: str, settings: Settings, options: argparse.Namespace) -> dict[str, object]:
@@ -174,13 +205,15 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="pictures (default: the sample museum)")
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--watch", action="store_true", help="one long run, and its memory")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="biocosmos-bench-") as home:
         settings = Settings(home=Path(home))
         with open_database(settings) as url:
             migrate(url)
-            figures = asyncio.run(measure(url, settings, options))
+            work = watch if options.watch else measure
+            figures = asyncio.run(work(url, settings, options))
     print(json.dumps(figures, indent=2))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")

@@ -10,24 +10,20 @@ import argparse
 import asyncio
 import itertools
 import json
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import open_clip
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
+from bench.shapes import shapes_only
 from core.encoders import openclip, weights
 from core.encoders.batching import Batcher
 from core.encoders.openclip import OpenClipEncoder
@@ -43,23 +39,6 @@ def texts(count: int, first: int = 0) -> list[str]:
     """Texts of 8 to 14 tokens, no two alike."""
     made = itertools.product(range(first, first + count), COLOURS, THINGS)
     return [f"a {colour} {thing} {n}" for n, colour, thing in itertools.islice(made, count)]
-
-
-@contextmanager
-def shapes_only(name: str) -> Any:
-    """A directory in open_clip form of the model `name`, with random weights."""
-    folder = Path(tempfile.mkdtemp(prefix="biocosmos-bench-"))
-    try:
-        torch.manual_seed(0)
-        config = open_clip.get_model_config(name)
-        made = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP
-        held = {key: value.contiguous() for key, value in made(**config).state_dict().items()}
-        save_file(held, folder / "open_clip_model.safetensors")
-        whole = {"model_cfg": open_clip.get_model_config(name), "preprocess_cfg": {}}
-        (folder / "open_clip_config.json").write_text(json.dumps(whole))
-        yield str(folder)
-    finally:
-        shutil.rmtree(folder)
 
 
 def whole_tower(model: str, pretrained: str) -> Callable[[list[str]], NDArray[np.float32]]:

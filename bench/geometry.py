@@ -6,11 +6,13 @@ specimen's own. Words live across a gap: 0.26 from pictures of what they name, 0
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Rows = NDArray[np.float32] | NDArray[np.float16]
 Ints = NDArray[np.int64]
 
 RANKS = ("class", "order", "family", "genus", "species")
@@ -27,12 +29,12 @@ CHILDREN = (8, 5, 5, 4)
 """Orders a class, families an order, and so on; species follow from the number of rows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class World:
     """Pictures, what they show, and queries of both kinds."""
 
-    pictures: Floats
-    """[rows, dim], unit length."""
+    pictures: Rows
+    """[rows, dim], unit length; where kept on disk, in half precision."""
     lineage: Ints
     """[rows, 5]: number of class … species of each picture."""
     styles: Ints
@@ -57,15 +59,16 @@ class Generator:
         self._nodes = [self._directions(count) for count in self._counts(species)]
         self._style, self._view = self._directions(STYLES), self._directions(VIEWS)
 
-    def world(self, rows: int, queries: int) -> World:
-        """`rows` pictures in a long tail of species, and `queries` of each kind."""
+    def world(self, rows: int, queries: int, into: Rows | None = None) -> World:
+        """`rows` pictures (put `into` there) in a long tail of species, `queries` of each kind."""
         lineage, styles = self._lineage(rows), self._random.integers(0, STYLES, rows)
         asked = {kind: self._lineage(queries) for kind in ("image", "text")}
         made = {
             "image": self._pictures(asked["image"], self._random.integers(0, STYLES, queries)),
             "text": self.words(asked["text"]),
         }
-        return World(self._pictures(lineage, styles), lineage, styles, made, asked)
+        pictures = self._pictures(lineage, styles, into)
+        return World(pictures, lineage, styles, made, asked)
 
     def words(self, lineage: Ints) -> Floats:
         """Words that name species: [n, dim]."""
@@ -80,8 +83,8 @@ class Generator:
         """Words drawn like the queries, but others."""
         return self.words(self._lineage(count))
 
-    def _pictures(self, lineage: Ints, styles: Ints) -> Floats:
-        made = []
+    def _pictures(self, lineage: Ints, styles: Ints, into: Rows | None = None) -> Any:
+        made = np.empty((len(lineage), self._dim), np.float32) if into is None else into
         for start in range(0, len(lineage), 50_000):  # a million at once would not fit
             part = slice(start, start + 50_000)
             count = len(lineage[part])
@@ -90,8 +93,8 @@ class Generator:
             rows = np.sqrt(CONE) * self._centre + self._taxa(lineage[part])
             rows += np.sqrt(STYLE) * self._style[styles[part]]
             rows += np.sqrt(VIEW) * self._view[views]
-            made.append(unit(rows + np.sqrt(rest) * self._directions(count)))
-        return np.concatenate(made)
+            made[part] = unit(rows + np.sqrt(rest) * self._directions(count))
+        return made
 
     def _taxa(self, lineage: Ints) -> Floats:
         total = np.zeros((len(lineage), self._dim), np.float32)

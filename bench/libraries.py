@@ -1,6 +1,7 @@
 """What others offer in process: faiss (flat, IVF, HNSW) and hnswlib, with a filter as a bitmap."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import faiss as _library
@@ -8,10 +9,18 @@ import hnswlib
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.geometry import Floats, Rows, unit
+
 faiss: Any = _library  # its stubs are those of the C++ interface, not of the Python one
 
+NAMES = ("flat", "ivf", "hnsw", "hnswlib")
+PART = 50_000
+"""Vectors in single precision at a time."""
+WIDTHS = (50, 100, 200, 400, 1000)
+SHARES = (0.01, 0.03, 0.1, 0.3, 1)
+"""Of the lists of IVF."""
 Mask = NDArray[np.bool_] | None
-Search = Callable[[NDArray[np.float32], int, Mask, int], NDArray[np.int64]]
+Search = Callable[[Floats, int, Mask, int], NDArray[np.int64]]
 """Query, k, who passes, effort -> row numbers."""
 
 
@@ -22,47 +31,63 @@ class Library:
         self.name, self.efforts, self.search = name, efforts, search
 
 
-def build(rows: NDArray[np.float32]) -> list[Library]:
-    """Every library over unit `rows` [n, dim]."""
-    faiss.omp_set_num_threads(1)
+def build(name: str, rows: Rows, path: Path) -> None:
+    """Build the library `name` over unit `rows` [n, dim], and write it there."""
     count, dim = rows.shape
-    flat = faiss.IndexFlatIP(dim)
     lists = max(16, min(4000, count // 250))
-    ivf = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, lists, faiss.METRIC_INNER_PRODUCT)
-    ivf.train(rows[: lists * 50])
-    hnsw = faiss.IndexHNSWFlat(dim, 16, faiss.METRIC_INNER_PRODUCT)
-    hnsw.hnsw.efConstruction = 200
-    for index in (flat, ivf, hnsw):
-        index.add(rows)
-    graph = hnswlib.Index("ip", dim)
-    graph.init_index(count, M=16, ef_construction=200)
-    graph.add_items(rows)
-    shares = sorted({max(1, round(lists * share)) for share in (0.01, 0.03, 0.1, 0.3, 1)})
-    widths = [50, 100, 200, 400, 1000]
-    ivf_params = lambda effort: {"nprobe": effort}  # noqa: E731
-    hnsw_params = lambda effort: {"efSearch": effort}  # noqa: E731
-    return [
-        Library("faiss flat", [0], _faiss(flat, faiss.SearchParameters, lambda _: {})),
-        Library("faiss ivf", shares, _faiss(ivf, faiss.SearchParametersIVF, ivf_params)),
-        Library("faiss hnsw", widths, _faiss(hnsw, faiss.SearchParametersHNSW, hnsw_params)),
-        Library("hnswlib", widths, _hnswlib(graph)),
-    ]
+    if name == "hnswlib":
+        graph = hnswlib.Index("ip", dim)
+        graph.init_index(count, M=16, ef_construction=200)
+        for start in range(0, count, PART):
+            graph.add_items(_part(rows, start))
+        graph.save_index(str(path))
+        return
+    if name == "flat":
+        index = faiss.IndexFlatIP(dim)
+    elif name == "ivf":
+        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, lists, faiss.METRIC_INNER_PRODUCT)
+        drawn = np.random.default_rng(0).permutation(count)[: lists * 40]
+        index.train(unit(rows[np.sort(drawn)].astype(np.float32)))
+    else:
+        index = faiss.IndexHNSWFlat(dim, 16, faiss.METRIC_INNER_PRODUCT)
+        index.hnsw.efConstruction = 200
+    for start in range(0, count, PART):
+        index.add(_part(rows, start))
+    faiss.write_index(index, str(path))
 
 
-def _faiss(index: Any, parameters: Any, effort_of: Callable[[int], dict[str, int]]) -> Search:
-    def search(query: Any, k: int, mask: Mask, effort: int) -> NDArray[np.int64]:
-        chosen = {}
+def load(name: str, dim: int, path: Path) -> Library:
+    """The library as it was written there."""
+    if name == "hnswlib":
+        graph = hnswlib.Index("ip", dim)
+        graph.load_index(str(path))
+        return Library("hnswlib", WIDTHS, _hnswlib(graph))
+    index = faiss.read_index(str(path))
+    if name == "flat":
+        return Library("faiss flat", [0], _faiss(index, faiss.SearchParameters, ""))
+    if name == "ivf":
+        shares = sorted({max(1, round(index.nlist * share)) for share in SHARES})
+        return Library("faiss ivf", shares, _faiss(index, faiss.SearchParametersIVF, "nprobe"))
+    return Library("faiss hnsw", WIDTHS, _faiss(index, faiss.SearchParametersHNSW, "efSearch"))
+
+
+def _part(rows: Rows, start: int) -> Floats:
+    return unit(rows[start : start + PART].astype(np.float32))
+
+
+def _faiss(index: Any, parameters: Any, effort_is: str) -> Search:
+    def search(query: Floats, k: int, mask: Mask, effort: int) -> NDArray[np.int64]:
+        chosen: dict[str, Any] = {effort_is: effort} if effort_is else {}
         if mask is not None:
             chosen["sel"] = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
-        params = parameters(**effort_of(effort), **chosen)
-        found: NDArray[np.int64] = index.search(query[None], k, params=params)[1][0]
+        found: NDArray[np.int64] = index.search(query[None], k, params=parameters(**chosen))[1][0]
         return found[found >= 0]
 
     return search
 
 
 def _hnswlib(graph: Any) -> Search:
-    def search(query: Any, k: int, mask: Mask, effort: int) -> NDArray[np.int64]:
+    def search(query: Floats, k: int, mask: Mask, effort: int) -> NDArray[np.int64]:
         graph.set_ef(max(effort, k))
         chosen = {} if mask is None else {"filter": lambda at: bool(mask[at])}
         try:

@@ -11,7 +11,7 @@ import numpy as np
 import uvicorn
 
 from backend.app import create_app
-from core.planner import MEMORY_ROWS
+from core.memory import MEMORY_ROWS
 from core.settings import Settings
 
 
@@ -36,12 +36,12 @@ async def api(url: str, memory_mb: int) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def measure(
-    client: httpx.AsyncClient, ids: list[uuid.UUID], filters: Mapping[str, str]
+    client: httpx.AsyncClient, version: str, ids: list[uuid.UUID], filters: Mapping[str, str]
 ) -> dict[str, object]:
     """Milliseconds to 50 hits with their records, of searches for what is like an image."""
     spent, path = [], ""
     for own in ids:
-        asked = {"like": str(own), "embed_version": "bench", "limit": "50", **filters}
+        asked = {"like": str(own), "embed_version": version, "limit": "50", **filters}
         started = time.perf_counter()
         answer = await client.get("/api/v1/search", params=asked)
         spent.append(1000 * (time.perf_counter() - started))
@@ -52,12 +52,12 @@ async def measure(
 
 
 async def served(
-    url: str, ids: list[uuid.UUID], memory_mb: int, rows: int
+    url: str, version: str, ids: list[uuid.UUID], memory_mb: int, rows: int
 ) -> list[dict[str, object]]:
     """Unfiltered, and where one in ten and one in a hundred passes, of `rows` images."""
     every: tuple[dict[str, str], ...] = ({}, {"institution": "3"}, {"collection": "7"})
     async with api(url, memory_mb) as client:
         if memory_mb and rows >= MEMORY_ROWS:  # it reads the vectors first
-            while (await measure(client, ids[:2], {}))["path"] != "memory":
+            while (await measure(client, version, ids[:2], {}))["path"] != "memory":
                 await asyncio.sleep(0.2)
-        return [await measure(client, ids, filters) for filters in every]
+        return [await measure(client, version, ids, filters) for filters in every]

@@ -1,15 +1,18 @@
 """Recall and latency of vector search, by words and by picture, under filters, beside libraries.
 
-All in one run on one machine, over made vectors with the shape of real ones (bench.geometry): the
-default path, the same with the memory engine, and faiss and hnswlib in process at the least
-effort that reaches the same recall; then the API from outside, what storing and building cost and
-take, and the query of the predecessor, which no index serves. `bin/bench vectors --help` lists the
-options; docs/scale.md describes a large run.
+All over made vectors with the shape of real ones (bench.geometry): the default path with Postgres
+alone and with the memory engine; faiss and hnswlib in process, at the least effort that reaches the
+same recall; then the API from outside, what storing and indexes cost, and the query of the
+predecessor, which no index serves. With `--home DIR` everything that need not be timed is kept
+there: make it with `--prepare`, then measure as often as you like. `bin/bench vectors --help` lists
+the options; docs/scale.md describes the large runs.
 """
 
 import argparse
 import asyncio
+import gc
 import json
+import statistics
 import tempfile
 import time
 import uuid
@@ -23,60 +26,24 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench import libraries, museum, storing
-from bench.geometry import Generator, World
-from bench.museum import Case
+from bench.geometry import Floats
+from bench.museum import Case, Cases
+from bench.prepared import K, Prepared, Size, Truths
 from bench.served import served
 from core import versions
 from core.db.embedded import serve
 from core.db.engine import create_engine
 from core.db.migrate import migrate
+from core.filters import Filters
 from core.memory import MemoryEngine
 from core.vectors import nearest, unit
 from core.versions import Version
-from ingestor.index import build_index, verify
 
-K = 50
+PARTS = ("postgres", "memory", "libraries", "http", "storing", "predecessor")
 Row = dict[str, Any]
-Cases = dict[tuple[str, str, str], list[tuple[NDArray[np.float32], Case]]]
-"""By modality, relation of filter and query, and share that passes."""
-
-
-def cases(world: World, wanted: list[str]) -> Cases:
-    """Every kind of search, with its queries."""
-    found: Cases = {}
-    for modality, queries in world.queries.items():
-        for share in wanted:
-            one_in = museum.SHARES[share]
-            for relation in ("independent", "correlated", "opposed") if one_in > 1 else ("none",):
-                found[modality, relation, share] = [
-                    (query, _case(world, relation, one_in, n, modality))
-                    for n, query in enumerate(queries)
-                ]
-    return found
-
-
-def _case(world: World, relation: str, one_in: int, n: int, modality: str) -> Case:
-    asked = world.asked[modality][n]
-    if relation == "correlated":
-        return museum.correlated(world, one_in, asked)
-    if relation == "opposed":
-        return museum.opposed(world, one_in, asked)
-    return museum.independent(world, one_in, n)
-
-
-class Truth:
-    """What is truly nearest, computed on what half precision keeps."""
-
-    def __init__(self, pictures: NDArray[np.float32]) -> None:
-        kept = pictures.astype(np.float16).astype(np.float32)
-        self.kept = kept / np.linalg.norm(kept, axis=1, keepdims=True)
-
-    def nearest(self, query: NDArray[np.float32], case: Case) -> NDArray[np.int64]:
-        """Row numbers of the `K` nearest that pass, best first."""
-        rows = np.arange(len(self.kept)) if case.passes is None else np.flatnonzero(case.passes)
-        asked = query.astype(np.float16).astype(np.float32)
-        kept = self.kept if case.passes is None else self.kept[rows]
-        return rows[np.argsort(-(kept @ asked))[:K]]
+Mask = NDArray[np.bool_] | None
+Asked = Callable[[Floats, Case, Mask, str], Awaitable[tuple[list[int], str, int]]]
+"""Query, filter, who passes, modality -> rows found, the way taken, vectors compared."""
 
 
 def summary(found: list[Any], truth: list[Any], seconds: list[float]) -> Row:
@@ -92,17 +59,15 @@ def summary(found: list[Any], truth: list[Any], seconds: list[float]) -> Row:
     return row
 
 
-Asked = Callable[[NDArray[np.float32], Case, str], Awaitable[tuple[list[int], str, int]]]
-
-
-async def measure(asked: Asked, truths: dict[Any, list[Any]], every: Cases) -> list[Row]:
+async def measure(asked: Asked, truths: Truths, every: Cases) -> list[Row]:
     """One row a case: recall, latency, paths taken, rows compared."""
     rows = []
     for key, queries in every.items():
         found, seconds, paths, compared = [], [], Counter[str](), []
         for query, case in queries:
+            mask = case.passes
             started = time.perf_counter()
-            hits, path, looked_at = await asked(query, case, key[0])
+            hits, path, looked_at = await asked(query, case, mask, key[0])
             seconds.append(time.perf_counter() - started)
             found.append(hits)
             paths[path] += 1
@@ -118,7 +83,9 @@ def ours(
 ) -> Asked:
     """The default path, with or without the memory engine."""
 
-    async def asked(query: Any, case: Case, modality: str) -> tuple[list[int], str, int]:
+    async def asked(
+        query: Floats, case: Case, _: Mask, modality: str
+    ) -> tuple[list[int], str, int]:
         async with engine.connect() as conn:
             found = await nearest(
                 conn, version, unit(version.id, query), K, case.filters,
@@ -129,70 +96,128 @@ def ours(
     return asked
 
 
-async def beside(kept: NDArray[np.float32], truths: Any, every: Cases, target: float) -> list[Row]:
+async def postgres(engine: AsyncEngine, kept: Prepared, report: Row) -> list[Row]:
+    """Every kind of index, without the memory engine; the first round only warms the caches."""
+    at, results = {own: n for n, own in enumerate(kept.ids)}, []
+    for kind in kept.kinds:
+        version = await _version(engine, kind)
+        report["index"][kind]["mb"] = await storing.megabytes(engine, version)
+        await measure(ours(engine, version, at, None), kept.truths, kept.cases)
+        rows = await measure(ours(engine, version, at, None), kept.truths, kept.cases)
+        results += [{"engine": f"postgres {version.index_kind}", **row} for row in rows]
+    return results
+
+
+async def memory(engine: AsyncEngine, kept: Prepared, report: Row) -> list[Row]:
+    """The memory engine; every filter is new to it."""
+    at, held = {own: n for n, own in enumerate(kept.ids)}, MemoryEngine(_room(kept))
+    started = time.perf_counter()
+    version = await _version(engine, kept.kinds[0])
+    async with engine.connect() as conn:
+        await held.step(conn)
+    report["memory_load_s"] = round(time.perf_counter() - started, 1)
+    report["memory_engine_mb"] = _room(kept)
+    await measure(ours(engine, version, at, held), kept.truths, _unfiltered(kept.cases))
+    rows = await measure(ours(engine, version, at, held), kept.truths, kept.cases)
+    held.close()
+    return [{"engine": "memory", **row} for row in rows]
+
+
+def _room(kept: Prepared) -> int:
+    """Megabytes that one version takes in the memory engine."""
+    return kept.size.rows * (2 * kept.size.dim + 48) // 2**20 + 1
+
+
+def _unfiltered(every: Cases) -> Cases:
+    return {key: asked[:5] for key, asked in every.items() if key[1] == "none"}
+
+
+async def beside(kept: Prepared, names: list[str], target: float) -> list[Row]:
     """Every library at the least effort that reaches the target in a case, else at its most."""
     rows = []
-    for library in libraries.build(kept):
-        for key, queries in every.items():
+    for name in names:
+        library = libraries.load(name, kept.size.dim, kept.home / "libraries" / name)
+        for key, queries in kept.cases.items():
             for effort in library.efforts:
 
                 async def asked(
-                    query: Any, case: Case, _: str, effort: int = effort, one: Any = library
-                ) -> tuple[list[int], str, int]:
-                    return one.search(query, K, case.passes, effort).tolist(), f"{effort}", 0
+                    query: Floats, _: Case, mask: Mask, __: str,
+                    effort: int = effort, one: Any = library,
+                ) -> tuple[list[int], str, int]:  # fmt: skip
+                    return one.search(query, K, mask, effort).tolist(), f"{effort}", 0
 
-                (row,) = await measure(asked, truths, {key: queries})
+                (row,) = await measure(asked, kept.truths, {key: queries})
                 if (row["recall@10"] or 0) >= target:
                     break
             rows.append({"engine": library.name, **row})
+        del library, asked  # one at a time in memory
+        gc.collect()
     return rows
 
 
-async def run(options: argparse.Namespace, url: str) -> dict[str, Any]:
-    """Fill, build, verify, measure."""
-    generator = Generator(options.rows, options.dim, options.seed)
-    world = generator.world(options.rows, options.queries)
-    every, truth = cases(world, options.shares), Truth(world.pictures)
-    truths = {key: [truth.nearest(q, case) for q, case in asked] for key, asked in every.items()}
-    random = np.random.default_rng(2)
-    ids = [uuid.UUID(bytes=random.bytes(16)) for _ in range(options.rows)]
-    at = {own: n for n, own in enumerate(ids)}
-    engine = create_engine(url)
-    report: dict[str, Any] = {"rows": options.rows, "dim": options.dim, "index": {}}
-    report["stored_per_s"] = round(await museum.fill(engine, world, ids))
-    results: list[Row] = []
-    for kind in options.index:
-        started = time.perf_counter()
-        await build_index(engine, "bench", kind)
-        built = time.perf_counter() - started
-        version = await verify(engine, "bench", lambda names: generator.some_words(len(names)))
-        report["index"][kind] = {"build_s": round(built, 1), **version.index_params}
-        report["index"][kind]["mb"] = await storing.megabytes(engine, version)
-        rows = await measure(ours(engine, version, at, None), truths, every)
-        results += [{"engine": f"postgres {version.index_kind}", **row} for row in rows]
-    memory = MemoryEngine(64_000)
-    started = time.perf_counter()
+async def _version(engine: AsyncEngine, kind: str) -> Version:
     async with engine.connect() as conn:
-        version = await versions.get(conn, "bench")
-        await memory.step(conn)
-    report["memory_load_s"] = round(time.perf_counter() - started, 1)
-    report["memory_engine_mb"] = round(options.rows * (2 * options.dim + 48) / 2**20, 1)
-    rows = await measure(ours(engine, version, at, memory), truths, every)
-    results += [{"engine": "memory", **row} for row in rows]
-    memory.close()
-    few = world.queries["image"][:5]
-    report["function_query_ms"] = await storing.plain_query(engine, version, few)
-    report["http"] = {
-        name: await served(url, ids[: options.queries + 1], room, options.rows)
-        for name, room in (("postgres", 0), ("memory", 64_000))
-    }
-    kinds = [kind for kind in options.index if kind in ("ivfflat", "hnsw")]
-    report["stored_per_s_into"] = await storing.rates(
-        engine, world.pictures, ids, kinds, options.stored
-    )
+        return await versions.get(conn, f"bench-{kind}")
+
+
+async def predecessor(engine: AsyncEngine, kept: Prepared) -> Row:
+    """Its query and ours for the same pictures, in turns: median milliseconds."""
+    version = await _version(engine, kept.kinds[0])
+    asked = ours(engine, version, {own: n for n, own in enumerate(kept.ids)}, None)
+    theirs, mine = [], []
+    for query in kept.world.queries["image"][:5]:
+        theirs.append(await storing.plain_query(engine, query))
+        for _ in range(2):
+            started = time.perf_counter()
+            await asked(query, Case(Filters()), None, "image")
+        mine.append(1000 * (time.perf_counter() - started))
+    found = {"theirs_ms": statistics.median(theirs), "ours_ms": statistics.median(mine)}
+    found["times"] = found["theirs_ms"] / found["ours_ms"]
+    return {name: round(value, 1) for name, value in found.items()}
+
+
+async def prepare(options: argparse.Namespace, home: Path, url: str) -> Prepared:
+    """What need not be timed."""
+    size = Size(options.rows, options.dim, options.queries, options.seed)
+    kept = Prepared(home, size, options.index, options.shares)
+    engine = create_engine(url)
+    await kept.fill(engine)
+    if "predecessor" in options.only:
+        await kept.predecessor(engine)
     await engine.dispose()
-    if not options.alone:
-        results += await beside(truth.kept, truths, every, options.target)
+    if "libraries" in options.only:
+        await kept.libraries(options.libraries)
+    return kept
+
+
+async def run(options: argparse.Namespace, home: Path, url: str) -> dict[str, Any]:
+    """Prepare what is missing, measure the wanted parts."""
+    kept = await prepare(options, home, url)
+    report: dict[str, Any] = {"rows": kept.size.rows, "dim": kept.size.dim}
+    report["index"] = kept.notes["index"]
+    results: list[Row] = []
+    if options.prepare:
+        return report | {"results": results}
+    engine = create_engine(url)
+    if "postgres" in options.only:
+        results += await postgres(engine, kept, report)
+    if "memory" in options.only:
+        results += await memory(engine, kept, report)
+    if "predecessor" in options.only:
+        report["predecessor"] = await predecessor(engine, kept)
+    if "http" in options.only:
+        asked = kept.ids[: options.queries + 1]
+        report["http"] = {
+            name: await served(url, f"bench-{kept.kinds[0]}", asked, room, options.rows)
+            for name, room in (("postgres", 0), ("memory", _room(kept)))
+        }
+    if "storing" in options.only:
+        report["storing"] = await storing.rates(
+            engine, kept.world.pictures, kept.ids, options.stored, options.index
+        )
+    await engine.dispose()
+    if "libraries" in options.only:
+        results += await beside(kept, options.libraries, options.target)
     return report | {"results": results}
 
 
@@ -207,26 +232,37 @@ def show(report: dict[str, Any]) -> None:
         print(" ".join(f"{row[column]!s:>16}" for column in columns), row["paths"])
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    made = argparse.ArgumentParser(prog="bench vectors", description=__doc__)
+    made.add_argument("--rows", type=int, default=20_000)
+    made.add_argument("--dim", type=int, default=512)
+    made.add_argument("--queries", type=int, default=20, help="of each kind")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--target", type=float, default=0.99, help="recall@10 of the libraries")
+    made.add_argument("--shares", nargs="+", default=list(museum.SHARES), choices=museum.SHARES)
+    made.add_argument(
+        "--index", nargs="+", default=["ivfflat", "hnsw"], choices=["exact", "ivfflat", "hnsw"]
+    )
+    names = list(libraries.NAMES)
+    made.add_argument("--libraries", nargs="+", default=names, choices=names)
+    made.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS, help="these parts")
+    made.add_argument("--stored", type=int, default=10_000, help="vectors stored by each means")
+    made.add_argument("--home", type=Path, help="keep there what need not be timed")
+    made.add_argument("--prepare", action="store_true", help="only make that")
+    made.add_argument("--json", type=Path, help="write everything there too")
+    return made
+
+
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=20_000)
-    parser.add_argument("--dim", type=int, default=512)
-    parser.add_argument("--queries", type=int, default=20, help="of each kind")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--target", type=float, default=0.99, help="recall@10 of the libraries")
-    parser.add_argument("--shares", nargs="+", default=list(museum.SHARES), choices=museum.SHARES)
-    kinds = ("auto", "exact", "ivfflat", "hnsw")
-    parser.add_argument("--index", nargs="+", default=["ivfflat", "hnsw"], choices=kinds)
-    parser.add_argument(
-        "--stored", type=int, default=2000, help="vectors stored into each kind of index"
-    )
-    parser.add_argument("--alone", action="store_true", help="without faiss and hnswlib")
-    parser.add_argument("--json", type=Path, help="write everything there too")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="biocosmos-bench-") as home, serve(Path(home)) as url:
-        migrate(url)
-        report = asyncio.run(run(options, url))
+    options = parser().parse_args()
+    with tempfile.TemporaryDirectory(prefix="biocosmos-bench-") as made:
+        home = options.home or Path(made)
+        home.mkdir(parents=True, exist_ok=True)
+        with serve(home) as url:
+            migrate(url)
+            report = asyncio.run(run(options, home, url))
     show(report)
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))

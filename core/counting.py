@@ -98,5 +98,6 @@ class Counting:
             return np.ones(len(census), np.bool_)
         # A plan made for other values could pass over the index of these.
         await conn.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-        found = await conn.scalar(text(statements.ids(version.id, where.sql)), where.binds)
+        asking = statements.ids(version.id, where.sql, beside=where.beside)
+        found = await conn.scalar(text(asking), where.binds)
         return await asyncio.to_thread(census.among, bytes(found or b""))

@@ -9,9 +9,7 @@ import importlib
 import logging
 import os
 import time
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -26,11 +24,15 @@ from core.db.conditions import Where
 from core.db.engine import translate_errors
 from core.db.partitions import partition_name
 from core.errors import BioCosmosError, InvalidSetting
+from core.held import Held, Passing, Segment
+from core.roll import Ids, Keys, as_ids, as_keys
 from core.versions import Version
 
 LOG = logging.getLogger(__name__)
 SECONDS = 1.0
 """Between looks at what changed."""
+MEMORY_ROWS = 5_000
+"""A smaller version is compared sooner in the database than its ids travel here."""
 SEGMENT = 50_000
 """Vectors a segment; segments are searched side by side."""
 READ = 5_000
@@ -38,48 +40,7 @@ READ = 5_000
 REMEMBERED = 64
 """Filters whose images are remembered until something changes."""
 
-Keys = NDArray[np.uint64]
 _NOBODY = np.empty(0, np.uint8)
-
-
-@dataclass(frozen=True, eq=False)
-class Segment:
-    """Some vectors; never changed, so that searches go on while others are made."""
-
-    ids: NDArray[np.void]
-    """V16 [n]: image ids in the order of the index."""
-    keys: Keys
-    """Sorted; one for each id."""
-    order: NDArray[np.int64]
-    """Position in the index of each of `keys`."""
-    index: Any
-
-    def passing(self, keys: Keys) -> "Passing":
-        """Those of `keys` that are here."""
-        at = np.searchsorted(self.keys, keys)
-        at[at == len(self.keys)] = 0
-        here = self.order[at[self.keys[at] == keys]]
-        bits = np.zeros(len(self.ids), np.uint8)
-        bits[here] = 1
-        return Passing(len(here), np.packbits(bits, bitorder="little"))
-
-
-@dataclass(frozen=True, eq=False)
-class Passing:
-    """Which of a segment pass a filter: how many, and a bit for each."""
-
-    count: int
-    bits: NDArray[np.uint8]
-
-
-@dataclass
-class Held:
-    """What is held of one version."""
-
-    stamp: tuple[int, ...]
-    segments: tuple[Segment, ...] = ()
-    bytes: int = 0
-    passing: OrderedDict[str, list[Passing]] = field(default_factory=OrderedDict)
 
 
 class MemoryEngine:
@@ -98,19 +59,17 @@ class MemoryEngine:
         self._refused: set[int] = set()
 
     def holds(self, version: Version) -> bool:
-        """Whether `version` can be searched here."""
+        """Whether `version` is here."""
         return version.id in self._held
 
     def rows(self, version: Version) -> int:
         """Vectors held of `version`."""
         held = self._held.get(version.id)
-        return sum(len(segment.ids) for segment in held.segments) if held else 0
+        return held.rows if held else 0
 
-    def passing(self, version: Version, where: Where) -> int | None:
-        """How many pass `where`, when that is remembered."""
-        held = self._held.get(version.id)
-        known = held.passing.get(_name(where)) if held else None
-        return None if known is None else sum(each.count for each in known)
+    def answers(self, version: Version) -> bool:
+        """Whether `version` is better searched here than in the database."""
+        return self.holds(version) and self.rows(version) >= MEMORY_ROWS
 
     async def follow(self, engine: AsyncEngine) -> None:
         """Keep in step with the database until cancelled."""
@@ -154,6 +113,7 @@ class MemoryEngine:
             parts = [
                 loop.run_in_executor(self._threads, self._nearest, each, query, wanted, some)
                 for each, some in zip(segments, passing, strict=True)
+                if some.count
             ]
             found = sorted(
                 (hit for part in await asyncio.gather(*parts) for hit in part),
@@ -174,7 +134,7 @@ class MemoryEngine:
         self, conn: AsyncConnection, version: Version, held: Held, stamp: tuple[int, ...]
     ) -> None:
         """Make what is held of `version` what is stored now, if it fits."""
-        ids = _ids(await conn.scalar(text(statements.ids(version.id, "true"))))
+        ids = as_ids(await conn.scalar(text(statements.ids(version.id, "true"))))
         size = len(ids) * (2 * version.dim + 48)
         others = sum(each.bytes for key, each in self._held.items() if key != version.id)
         taken = await asyncio.to_thread(self._compared, held, ids) if size <= self._most else None
@@ -187,38 +147,38 @@ class MemoryEngine:
             binds = {"ids": chunk}
             content = await conn.scalar(text(statements.vectors(version.id)), binds)
             kept = await asyncio.to_thread(self._with, kept, content or b"", version.dim)
-        self._held[version.id] = Held(stamp, kept, size)
+        self._held[version.id] = await asyncio.to_thread(Held, stamp, kept, size)
         self._refused.discard(version.id)
 
     def _refuse(self, version: Version, size: int) -> None:
         self._held.pop(version.id, None)
         if version.id not in self._refused:
             name = version.embed_version
-            said = "embed version %s needs %d MB and stays out of the memory engine"
-            LOG.warning(said, name, (size >> 20) + 1)
+            needs = (size >> 20) + 1
+            LOG.warning(
+                "embed version %s needs %d MB and stays out of the memory engine", name, needs
+            )
         self._refused.add(version.id)
 
-    def _compared(
-        self, held: Held, ids: NDArray[np.void]
-    ) -> tuple[tuple[Segment, ...], NDArray[np.void]] | None:
+    def _compared(self, held: Held, ids: Ids) -> tuple[tuple[Segment, ...], Ids] | None:
         """What is held of `ids`, and which are not; None where two of them share a key."""
-        keys = _keys(ids)
+        keys = as_keys(ids)
         if len(np.unique(keys)) < len(keys):
             return None
         kept = tuple(s for each in held.segments if (s := self._without(each, keys)))
-        there = np.concatenate([s.keys for s in kept]) if kept else np.empty(0, np.uint64)
+        there = np.concatenate([as_keys(s.ids) for s in kept]) if kept else np.empty(0, np.uint64)
         return kept, ids[~np.isin(keys, there)]
 
     def _without(self, segment: Segment, keys: Keys) -> Segment | None:
         """`segment` with only those of `keys`; None when nothing is left."""
-        stays = np.isin(_keys(segment.ids), keys)
+        stays = np.isin(as_keys(segment.ids), keys)
         if stays.all():
             return segment
         if not stays.any():
             return None
         index = self._faiss.clone_index(segment.index)
         index.remove_ids(np.flatnonzero(~stays))
-        return _segment(segment.ids[stays], index)
+        return Segment(segment.ids[stays], index)
 
     def _with(self, kept: tuple[Segment, ...], content: bytes, dim: int) -> tuple[Segment, ...]:
         """`kept` and the vectors in `content`, in the last segment while that is small."""
@@ -235,7 +195,7 @@ class MemoryEngine:
             index = self._faiss.IndexScalarQuantizer(dim, half, self._faiss.METRIC_INNER_PRODUCT)
             index.is_trained = True  # half floats need no training
         index.add(np.ascontiguousarray(rows["v"], np.float32))
-        return (*kept, _segment(ids, index))
+        return (*kept, Segment(ids, index))
 
     async def _passing(
         self, conn: AsyncConnection, version: Version, held: Held, where: Where
@@ -243,15 +203,12 @@ class MemoryEngine:
         """Of every segment, the images that pass."""
         key = _name(where)
         if key not in held.passing:
-            content = await conn.scalar(text(statements.ids(version.id, where.sql)), where.binds)
-
-            def find() -> list[Passing]:
-                keys = _keys(_ids(content))
-                return [segment.passing(keys) for segment in held.segments]
-
-            held.passing[key] = found = await asyncio.to_thread(find)
+            asking = statements.ids(version.id, where.sql, beside=where.beside)
+            content = await conn.scalar(text(asking), where.binds)
+            found = await asyncio.to_thread(lambda: held.those(as_ids(content)))
             if not where.beside:  # changes of what decides leave no trace in the statistics
-                return held.passing.pop(key, found)
+                return found
+            held.passing[key] = found
             while len(held.passing) > REMEMBERED:
                 held.passing.popitem(last=False)
         held.passing.move_to_end(key)
@@ -261,8 +218,6 @@ class MemoryEngine:
         self, segment: Segment, query: NDArray[np.float32], k: int, some: Passing
     ) -> list[tuple[UUID, float]]:
         """The `k` best of one segment, scored anew in double precision on what is stored."""
-        if not some.count:
-            return []
         params = None
         if some.count < len(segment.ids):
             chosen = self._faiss.IDSelectorBitmap(some.bits)
@@ -278,22 +233,6 @@ class MemoryEngine:
 
     async def _shown(self, conn: AsyncConnection, ids: list[UUID]) -> set[UUID]:
         return set(await conn.scalars(text(statements.SHOWN), {"ids": ids}))
-
-
-def _segment(ids: NDArray[np.void], index: Any) -> Segment:
-    keys = _keys(ids)
-    order = np.argsort(keys)
-    return Segment(ids, keys[order], order, index)
-
-
-def _ids(content: bytes | None) -> NDArray[np.void]:
-    return np.frombuffer(content or b"", "V16")
-
-
-def _keys(ids: NDArray[np.void]) -> Keys:
-    """A number for each id; where two shared one the version would not be held."""
-    halves = np.ascontiguousarray(ids).view(np.uint64).reshape(-1, 2)
-    return halves[:, 0] ^ (halves[:, 1] * np.uint64(0x9E3779B97F4A7C15))
 
 
 def _name(where: Where) -> str:

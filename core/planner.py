@@ -1,5 +1,4 @@
-"""How a search is answered: by comparing with all that passes, in the database or in memory, or
-by the version's index.
+"""How the database answers a search: by comparing with all that passes, or by the version's index.
 
 An approximate index is quick and wrong in a way that depends on the query: words lie away from
 the pictures, and an index that finds all of a picture's neighbours misses a third of theirs. So the
@@ -53,8 +52,6 @@ class Situation:
     target: float = TARGET
     k: int = SHALLOW
     """Nearest wanted."""
-    in_memory: bool = False
-    """Whether the memory engine holds the version."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +67,6 @@ class Plan:
 
 
 EXACT = Plan("exact", 0, 1.0)
-MEMORY = Plan("memory", 0, 1.0)
-MEMORY_ROWS = 5_000
-"""Fewer rows are compared sooner in the database than their ids travel to the memory engine."""
 
 
 def most_compared(dim: int) -> int:
@@ -90,8 +84,6 @@ def choose(now: Situation) -> Plan:
 
     By an index under a filter: of the `DEPTH` nearest those that pass, if they are enough.
     """
-    if now.in_memory:
-        return MEMORY if now.matching >= MEMORY_ROWS else EXACT
     if now.index_kind not in INDEXES or now.matching < EXACT_ROWS:
         return EXACT
     plan, reached = by_index(now)

@@ -22,7 +22,6 @@ from core.hits import score as score
 from core.memory import MemoryEngine
 from core.planner import (
     LAST_RESORT,
-    MEMORY_ROWS,
     TARGET,
     Modality,
     Plan,
@@ -73,11 +72,12 @@ async def nearest(
     asked = _Asked(conn, version, query, k, Where(filters), after)
     if filters:  # a plan made for other values could pass over the index of these
         await conn.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-    held = memory if memory and memory.holds(version) else None
-    if held or version.index_kind != "exact":
-        now = await _situation(conn, version, asked.where, modality, target, held)
+    if memory and memory.answers(version):
+        return await _remembered(asked, memory)
+    if version.index_kind != "exact":
+        now = await _situation(conn, version, asked.where, modality, target)
         now = replace(now, k=k + (after.shown if after else 0))
-        found = await _planned(asked, now, held)
+        found = await _planned(asked, now)
         if found:
             return found
     return await nearest_exact(conn, version, query, k, asked.where, after)
@@ -95,11 +95,9 @@ class _Asked:
     after: After | None
 
 
-async def _planned(asked: _Asked, now: Situation, held: MemoryEngine | None) -> Nearest | None:
-    """What memory or the index finds; None where all that passes is to be compared."""
+async def _planned(asked: _Asked, now: Situation) -> Nearest | None:
+    """What the index finds; None where all that passes is to be compared."""
     plan = choose(now)
-    if plan.path == "memory" and held:
-        return await _remembered(asked, held)
     if plan.path != "exact" and (found := await _indexed(asked, now, plan)):
         return found
     if asked.after or not now.filtered or await _bearable(asked, now):
@@ -154,13 +152,11 @@ async def _situation(
     where: Where,
     modality: Modality,
     target: float,
-    held: MemoryEngine | None,
 ) -> Situation:
-    rows = matching = held.rows(version) if held else await _estimated_rows(conn, version)
+    rows = matching = await _estimated_rows(conn, version)
     filtered = where.sql != UNFILTERED.sql
     if filtered:
-        known = held.passing(version, where) if held else None
-        matching = await _count(conn, version, where, held) if known is None else known
+        matching = await _count(conn, version, where)
     return Situation(
         rows=max(rows, matching),
         matching=matching,
@@ -170,15 +166,12 @@ async def _situation(
         index_kind=version.index_kind,
         index_params=version.index_params,
         target=target,
-        in_memory=held is not None,
     )
 
 
-async def _count(
-    conn: AsyncConnection, version: Version, where: Where, held: MemoryEngine | None
-) -> int:
+async def _count(conn: AsyncConnection, version: Version, where: Where) -> int:
     """How many pass, up to where it makes no difference any more."""
-    most = MEMORY_ROWS if held else most_compared(version.dim) + 1
+    most = most_compared(version.dim) + 1
     counting = text(statements.count(version.id, where.sql, most))
     return int(await conn.scalar(counting, where.binds) or 0)
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -12,9 +12,7 @@ from PIL import Image
 
 from core import images
 from core.errors import NotFound, TooLarge, UnreadableImage
-from core.settings import Settings
 from core.storage import Store
-from ingestor.claims import Claim
 
 DRAFT = 3
 """A JPEG may be decoded at a fraction of its size, down to this many times what the model sees.
@@ -23,21 +21,38 @@ At 3 the vectors of 56 photographs kept a cosine of 1.00000 to those of a full d
 0.998; see docs/decisions/0003-encoders.md."""
 
 
+class Claim(Protocol):
+    """What is known of an image to embed."""
+
+    @property
+    def image_id(self) -> UUID:
+        """Whose pixels they will be."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Key of the stored file."""
+        ...
+
+
 class Decoder:
-    """Reads, decodes and prepares images for one model."""
+    """Reads, decodes and prepares images for one model; knows nothing of the database."""
 
     def __init__(
         self,
-        settings: Settings,
+        store: Store,
         executor: Executor,
         preprocess: dict[str, Any],
         prepare: Callable[[Image.Image], NDArray[np.uint8]],
+        *,
+        max_pixels: int,
+        max_bytes: int,
     ) -> None:
         size = preprocess["size"]
         height, width = (size, size) if isinstance(size, int) else size
         self._shape = (int(height), int(width), 3)
-        self._store = Store(settings.home)
-        self._settings = settings
+        self._store = store
+        self._most = {"max_pixels": max_pixels, "max_bytes": max_bytes}
         self._executor = executor
         self._prepare = prepare
 
@@ -69,9 +84,8 @@ class Decoder:
         try:
             image = images.decode(
                 self._store.find(claim.sha256).read_bytes(),
-                max_pixels=self._settings.max_image_pixels,
-                max_bytes=self._settings.max_image_bytes,
                 min_size=(DRAFT * width, DRAFT * height),
+                **self._most,
             )
         except NotFound:
             return "retry", "the stored file is missing; it will be fetched again"

@@ -22,6 +22,7 @@ from core.db.engine import translate_errors
 from core.db.partitions import partition_name
 from core.encoders.base import Encoder
 from core.settings import Settings
+from core.storage import Store
 from core.vectors import copy_vectors
 from core.versions import Version
 from ingestor import claims
@@ -83,15 +84,17 @@ async def embed(
     batch_size: int | None = None,
     limit: int | None = None,
     where: Given | None = None,
+    compile: bool = False,
     progress: Progress = _silent,
 ) -> EmbedReport:
     """Load the model, make or verify the version, embed what is missing, build the index.
 
-    `where` are filters (`core.filter_text`) that images have to pass. Raises BadRequest,
+    `where` are filters (`core.filter_text`) that images have to pass; `compile` runs the model
+    through torch.compile. Raises BadRequest,
     ModelError, VersionConflict, VersionNotReady, Unavailable; what was committed stays.
     """
     chosen = Where(filter_text.read(where or {}))
-    encoder = await load(settings, model, pretrained, preprocess)
+    encoder = await load(settings, model, pretrained, preprocess, compiled=compile)
     with translate_errors():
         async with engine.begin() as conn:
             version = await versions.ensure(conn, embed_version, encoder.spec)
@@ -131,7 +134,12 @@ async def plan(
 
 
 async def load(
-    settings: Settings, model: str, pretrained: str, preprocess: Mapping[str, Any] | None
+    settings: Settings,
+    model: str,
+    pretrained: str,
+    preprocess: Mapping[str, Any] | None,
+    *,
+    compiled: bool = False,
 ) -> Encoder:
     """The encoder, loaded in a thread; imports torch only now."""
 
@@ -144,6 +152,7 @@ async def load(
             device=settings.device,
             threads=settings.encoder_threads,
             preprocess=preprocess,
+            compiled=compiled,
         )
 
     return await asyncio.to_thread(work)
@@ -178,7 +187,14 @@ class Run:
         self._total = 0
         self._decoding = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode")
         self._model = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._decoder = Decoder(settings, self._decoding, encoder.spec.preprocess, encoder.prepare)
+        self._decoder = Decoder(
+            Store(settings.home),
+            self._decoding,
+            encoder.spec.preprocess,
+            encoder.prepare,
+            max_pixels=settings.max_image_pixels,
+            max_bytes=settings.max_image_bytes,
+        )
 
     def tell(self, progress: Progress, total: int) -> None:
         """Report to `progress` after every batch, out of `total` images."""

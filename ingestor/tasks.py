@@ -73,6 +73,7 @@ async def _embed_once(work: Work, asked: jobargs.Embed) -> None:
             batch_size=asked.batch_size,
             limit=asked.limit,
             where=asked.where,
+            compile=asked.compile,
             progress=progress,
         )
     work.tell.job.counts.update(report.counts)

@@ -1,5 +1,7 @@
 """What filters need of an image, kept beside its vectors, where the scan can use it.
 
+Worked out once an image (`image_fact`), whenever its records change, and copied from there.
+
 `facets` is the set of hashes of facts ("country:br", "family:nymphalidae") of all current records
 of the image; its place and date are those of its first by id, the shown one (`specimen_id`) before
 others. A join with `record` instead took three times as long (docs/decisions/0005-facts.md). Every
@@ -29,6 +31,10 @@ _OF_RECORD = {rank: f"r.{rank}" if rank != "order" else 'r."order"' for rank in 
     "sex": "r.sex",
     "life_stage": "r.life_stage",
 }
+
+
+def _prefixed(alias: str) -> str:
+    return ", ".join(f"{alias}.{column}" for column in COLUMNS)
 
 
 def _pairs(values: dict[str, str]) -> str:
@@ -89,18 +95,20 @@ SELECT DISTINCT hashtextextended(lower(target), 0), kind, name FROM (
   FROM image i, {_LINKED} WHERE {_CURRENT} AND {{which}}
 ) AS given WHERE target <> '' AND name <> '' ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING
 """
-_LISTED = ", ".join(COLUMNS)
 _ASSIGNED = ", ".join(f"{column} = fact.{column}" for column in COLUMNS)
 
 
-def insert_statement(partition: str, incoming: str) -> str:
-    """Move rows (version_id, image_id, vector) of `incoming` into `partition`, with their facts."""
-    return (
-        f"INSERT INTO {partition} (version_id, image_id, vector, {_LISTED})"
-        f" SELECT new.version_id, new.image_id, new.vector, {_LISTED}"
-        f" FROM {incoming} new JOIN ({FACTS}) AS fact USING (image_id)"
-        " ON CONFLICT DO NOTHING"
-    )
+_NOT_YET = (
+    "i.id = ANY(CAST(:ids AS uuid[]))"
+    " AND NOT EXISTS (SELECT FROM image_fact known WHERE known.image_id = i.id)"
+)
+REMEMBER = f"INSERT INTO image_fact {FACTS} WHERE {_NOT_YET} ON CONFLICT DO NOTHING"
+"""Work out the facts of those of the images `:ids` of which nobody has yet."""
+_RENEW = f"""
+INSERT INTO image_fact AS e {FACTS} WHERE i.id = ANY(:ids) ON CONFLICT (image_id) DO UPDATE
+SET {", ".join(f"{column} = excluded.{column}" for column in COLUMNS)}
+WHERE ({_prefixed("e")}) IS DISTINCT FROM ({_prefixed("excluded")})
+"""
 
 
 async def settle(conn: AsyncConnection, *, changing: bool) -> None:
@@ -127,21 +135,18 @@ async def refresh(conn: AsyncConnection, image_ids: Sequence[UUID]) -> int:
     for statement in (MEANINGS, ALIASES):
         known = statement.format(which="i.id = ANY(:ids)")
         await conn.execute(text(known), {"ids": list(image_ids)})
+    await conn.execute(text(_RENEW), {"ids": list(image_ids)})
     searched = select(embed_version.c.id).where(embed_version.c.state != "retired")
     changed = 0
     for version_id in (await conn.scalars(searched.order_by(embed_version.c.id))).all():
         stored = await conn.execute(
             text(
-                f"UPDATE {partition_name(version_id)} AS e SET {_ASSIGNED}"
-                f" FROM ({FACTS} WHERE i.id = ANY(:ids)) AS fact"
-                f" WHERE e.version_id = {int(version_id)} AND e.image_id = fact.image_id"
+                f"UPDATE {partition_name(version_id)} AS e SET {_ASSIGNED} FROM image_fact AS fact"
+                " WHERE fact.image_id = ANY(:ids)"
+                f" AND e.version_id = {int(version_id)} AND e.image_id = fact.image_id"
                 f" AND ({_prefixed('e')}) IS DISTINCT FROM ({_prefixed('fact')})"
             ),
             {"ids": list(image_ids)},
         )
         changed += stored.rowcount
     return changed
-
-
-def _prefixed(alias: str) -> str:
-    return ", ".join(f"{alias}.{column}" for column in COLUMNS)

@@ -44,10 +44,7 @@ def indexed(dim: int, slot: int = 0) -> str:
 
 
 async def create_partition(conn: AsyncConnection, version_id: int, dim: int) -> None:
-    """Make the partition for vectors of `dim` values; part of the caller's transaction.
-
-    Attaching takes a lock that writers of `image` wait for, so commit soon.
-    """
+    """Make the partition for vectors of `dim` values; part of the caller's transaction."""
     table, version_id, dim = partition_name(version_id), int(version_id), int(dim)
     for statement in (
         f"CREATE TABLE {table} (LIKE embedding INCLUDING DEFAULTS)",

@@ -267,10 +267,11 @@ embed_version = Table(
 embedding = Table(
     "embedding",
     metadata,
-    Column("version_id", SmallInteger, ForeignKey("embed_version.id"), nullable=False),
-    Column("image_id", Uuid, ForeignKey("image.id"), nullable=False),
+    # Each partition fixes its version; images are looked up for a whole batch (core/db/copying.py).
+    Column("version_id", SmallInteger, nullable=False),
+    Column("image_id", Uuid, nullable=False),
     Column("vector", HALFVEC(), nullable=False),  # unit length; each partition fixes the dimension
-    # what filters need, where the scan can use it: core/db/facts.py
+    # what filters need, where the scan can use it: copied from image_fact
     Column("facets", ARRAY(BigInteger), nullable=False, server_default="{}"),
     Column("latitude", Float),
     Column("longitude", Float),
@@ -282,6 +283,21 @@ embedding = Table(
     Index("ix_embedding_latitude_longitude", "latitude", "longitude"),
     Index("ix_embedding_date_start", "date_start"),
     postgresql_partition_by="LIST (version_id)",
+)
+
+image_fact = Table(  # core/db/facts.py
+    "image_fact",
+    metadata,
+    Column("image_id", Uuid, ForeignKey("image.id", ondelete="CASCADE"), primary_key=True),
+    Column("facets", ARRAY(BigInteger), nullable=False),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("date_start", Date),
+    Column("date_end", Date),
+    Column("months", SmallInteger),
+    Index("ix_image_fact_facets", "facets", postgresql_using="gin"),
+    Index("ix_image_fact_latitude_longitude", "latitude", "longitude"),
+    Index("ix_image_fact_date_start", "date_start"),
 )
 
 fact = Table(

@@ -139,6 +139,8 @@ class Embed(Args):
     limit: Positive | None = None
     where: dict[str, list[str]] = {}
     """Filters that images have to pass, written as in core/filter_text."""
+    compile: bool = False
+    """Run the model through torch.compile."""
 
     @property
     def label(self) -> str:

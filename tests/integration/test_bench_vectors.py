@@ -50,19 +50,32 @@ def test_filters_keep_what_they_are_said_to() -> None:
 @pytest.mark.slow
 def test_a_small_run_to_its_end(tmp_path, monkeypatch, capsys) -> None:
     out = tmp_path / "report.json"
-    options = f"--rows 3000 --dim 32 --queries 3 --index hnsw --stored 300 --json {out}".split()
-    monkeypatch.setattr(sys, "argv", ["vectors", *options, "--shares", "100 %", "1 %"])
+    options = f"--rows 6000 --dim 32 --queries 3 --index hnsw --stored 300 --json {out}".split()
+    options += ["--home", str(tmp_path / "kept"), "--shares", "100 %", "1 %"]
+    monkeypatch.setattr(sys, "argv", ["vectors", *options, "--prepare"])
     vectors.main()
+    made = (tmp_path / "kept" / "vectors.npy").stat().st_mtime_ns
+    monkeypatch.setattr(sys, "argv", ["vectors", *options])
+    vectors.main()
+    assert (tmp_path / "kept" / "vectors.npy").stat().st_mtime_ns == made
+    monkeypatch.setattr(sys, "argv", ["vectors", *options, "--seed", "9"])
+    with pytest.raises(ValueError, match="was prepared for"):
+        vectors.main()
     report = json.loads(out.read_text())
     engines = {"postgres hnsw", "memory", "faiss flat", "faiss ivf", "faiss hnsw", "hnswlib"}
     assert {row["engine"] for row in report["results"]} == engines
     assert len(report["results"]) == len(engines) * 2 * (1 + 3)
     for row in report["results"]:
+        if row["engine"] in ("postgres hnsw", "memory"):
+            assert set(row["paths"]) == {"memory" if row["engine"] == "memory" else "exact"}
+    for row in report["results"]:
         if row["engine"] in ("postgres hnsw", "memory", "faiss flat"):
             assert row["recall@10"] >= 0.95  # exact, but for vectors as good as equally near
         assert 0 < row["p50_ms"] <= row["p95_ms"]
-    assert set(report["stored_per_s_into"]) == {"exact", "hnsw"}
-    assert report["index"]["hnsw"]["mb"]["index"] > 0 < report["function_query_ms"]
+    storing = report["storing"]
+    assert set(storing) == {"copy", "exact", "hnsw", "exact_to_copy"}
+    assert all(storing[into]["per_s"] > 0 for into in ("copy", "exact", "hnsw"))
+    assert report["index"]["hnsw"]["mb"]["index"] > 0 < report["predecessor"]["theirs_ms"]
     for rows in report["http"].values():
         assert [bool(row["filters"]) for row in rows] == [False, True, True]
         assert all(0 < row["p50_ms"] <= row["p95_ms"] for row in rows)

@@ -32,7 +32,7 @@ pytest_plugins = ("tests.api_fixtures",)
 @pytest.fixture
 async def memory(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryEngine]:
     """Used however few rows there are, in segments that small collections fill."""
-    monkeypatch.setattr("core.planner.MEMORY_ROWS", 0)
+    monkeypatch.setattr("core.memory.MEMORY_ROWS", 0)
     monkeypatch.setattr("core.memory.SEGMENT", 100)
     monkeypatch.setattr("core.memory.READ", 70)
     made = MemoryEngine(64)
@@ -108,8 +108,7 @@ async def test_it_follows_what_comes_changes_and_goes(
     async with engine.begin() as conn:
         await conn.execute(update(record).values(country_code="NZ"))
         await facts.refresh(conn, ids)
-    assert memory.passing(version, Where(zealand)) == 0  # remembered
-    assert memory.passing(version, Where(Filters(country=Choice(("AU",))))) is None
+    assert await found(zealand) == set()  # remembered until it looks for changes
     before = memory._held[version.id]
     await until(engine, memory, lambda: memory._held[version.id] is not before)
     assert await found(zealand) == {own for own in ids if made.current(own)}
@@ -153,6 +152,29 @@ async def test_what_does_not_fit_is_searched_in_the_database(
     small.close()
 
 
+async def test_a_version_of_thousands_is_answered_here_however_few_pass(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images that have no vector in it count for nothing, though their facts are known."""
+    monkeypatch.setattr("core.memory.MEMORY_ROWS", 280)
+    made = Collection(300, seed=4)
+    async with engine.begin() as conn:
+        await made.store(conn)
+        await facts.refresh(conn, list(made.images))
+    rows, memory = vectors(280, 8), MemoryEngine(8)
+    version = await stored(engine, "v", list(made.images)[:280], rows)
+    async with engine.connect() as conn:
+        await memory.step(conn)
+        for filters in (Filters(country=Choice(("BR",))), Filters(country=Choice(("XX",)))):
+            asked = unit(version.id, rows[0])
+            found = await nearest(conn, version, asked, 3, filters, memory=memory)
+            truth = await nearest_exact(conn, version, asked, 3, Where(filters))
+            assert found.path == "memory"
+            assert found.rows == truth.rows
+            assert [hit.image_id for hit in found.hits] == [hit.image_id for hit in truth.hits]
+    memory.close()
+
+
 async def test_few_rows_are_left_to_the_database(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         ids = await add_images(conn, 20)
@@ -175,7 +197,7 @@ def test_without_faiss_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> No
 async def test_the_api_says_that_memory_answered(
     museum: Museum, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.planner.MEMORY_ROWS", 0)
+    monkeypatch.setattr("core.memory.MEMORY_ROWS", 0)
     app = create_app(museum.settings.model_copy(update={"memory_engine_mb": 16}), museum.url)
     async with (
         app.router.lifespan_context(app),

@@ -1,4 +1,5 @@
-from uuid import uuid4
+import asyncio
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
@@ -92,6 +93,39 @@ async def test_storing_again_changes_nothing(engine: AsyncEngine) -> None:
         added = await stored_vector(conn, made, ids[5])
     np.testing.assert_allclose(kept.values, first[0], atol=1e-3)
     np.testing.assert_allclose(added.values, second[5], atol=1e-3)
+
+
+async def test_two_who_store_the_same_at_once_both_go_on(engine: AsyncEngine) -> None:
+    """The second waits for the first; what the first stored stays, what it took back does not."""
+    async with engine.begin() as conn:
+        ids = await add_images(conn, 40)
+        made = await versions.ensure(conn, "v", spec(8))
+    first, second = vectors(40, 8), vectors(40, 8, seed=1)
+    for chosen, keep in ((ids[:20], True), (ids[20:], False)):
+        waiting: asyncio.Task[int] | None = None
+
+        async def store(own: list[UUID]) -> int:
+            async with engine.begin() as conn:
+                return await copy_vectors(conn, made, own, second[: len(own)])
+
+        async with engine.connect() as conn:
+            assert await copy_vectors(conn, made, chosen[:15], first[:15]) == 15
+            waiting = asyncio.create_task(store(chosen[::-1]))
+            await asyncio.sleep(0.3)
+            assert not waiting.done()
+            await (conn.commit() if keep else conn.rollback())
+        assert await waiting == (5 if keep else 20)
+        async with engine.connect() as conn:
+            kept = await stored_vector(conn, made, chosen[0])
+        expected = first[0] if keep else second[19]
+        np.testing.assert_allclose(kept.values, expected, atol=2e-3)
+
+
+async def test_what_is_no_image_is_left_out(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        ids = await add_images(conn, 3)
+        made = await versions.ensure(conn, "v", spec(8))
+        assert await copy_vectors(conn, made, [uuid4(), *ids, ids[0]], vectors(5, 8)) == 3
 
 
 async def test_what_is_stored_is_rounded_to_half_precision_and_no_further(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.planner import EXACT, MEMORY, TARGET, Plan, Situation, choose, most_compared, reaches
+from core.planner import EXACT, TARGET, Plan, Situation, choose, most_compared, reaches
 
 MEASURED = {
     "lists": 800,
@@ -76,10 +76,6 @@ def under(matching: int, **changes: Any) -> Situation:
         (under(50_001, index_params={"lists": 800, "effort": 40}), EXACT),
         (under(50_000, index_kind="exact", index_params={}), EXACT),
         (under(30_000, dim=2048), Plan("ivfflat", 32, 0.992)),
-        # held in memory
-        (replace(LARGE, in_memory=True), MEMORY),
-        (under(5_000, in_memory=True), MEMORY),
-        (under(4_999, in_memory=True), EXACT),
     ],
 )
 def test_choices(now: Situation, plan: Plan) -> None:

@@ -85,6 +85,28 @@ def test_a_batch_that_does_not_fit_is_halved(tiny, monkeypatch):
         encoder.encode_images(batch)
 
 
+@pytest.mark.slow
+def test_compiled_it_says_the_same_and_is_compiled_for_one_size(tiny, encoder):
+    batch = np.stack([encoder.prepare(picture(seed)) for seed in range(6)])
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    compiled = openclip.load(str(tiny), device="cpu", compiled=True)
+    for count in (6, 4, 1):
+        found = compiled.encode_images(batch[:count])
+        np.testing.assert_allclose(found, encoder.encode_images(batch[:count]), atol=1e-5)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+def test_where_nothing_can_be_compiled_it_says_so(tiny, monkeypatch):
+    def refuse(*_):
+        raise torch._dynamo.exc.TorchDynamoException("no C++ compiler")
+
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: refuse)
+    encoder = openclip.load(str(tiny), device="cpu", compiled=True)
+    with pytest.raises(ModelError, match="cannot be compiled here: no C\\+\\+ compiler"):
+        encoder.encode_images(np.stack([encoder.prepare(picture(1))]))
+
+
 def test_threads_may_share_an_encoder(encoder):
     pixels = np.stack([encoder.prepare(picture(1))])
     expected = encoder.encode_images(pixels), encoder.encode_texts(["an owl"])

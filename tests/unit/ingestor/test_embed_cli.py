@@ -22,7 +22,10 @@ def test_both_spellings_of_every_option(spell):
         "--resize-mode": "squash",
         "--where": "country=BR",
     }
-    argv = [f"{spell(name)}={value}" for name, value in given.items()] + [spell("--dry-run")]
+    argv = [f"{spell(name)}={value}" for name, value in given.items()] + [
+        spell("--dry-run"),
+        "--compile",
+    ]
     options = vars(embed_cli.parser().parse_args(argv))
     assert options == {
         "model": "M",
@@ -36,6 +39,7 @@ def test_both_spellings_of_every_option(spell):
         "interpolation": "bilinear",
         "resize_mode": "squash",
         "dry_run": True,
+        "compile": True,
         "enqueue": False,
         "where": [("country", "BR")],
     }

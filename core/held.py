@@ -1,0 +1,54 @@
+"""What the memory engine holds of a version: vectors in segments, and where each image is."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.roll import Ids, Roll
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Some vectors; never changed, so that searches go on while others are made."""
+
+    ids: Ids
+    """In the order of the index."""
+    index: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Passing:
+    """Which of a segment pass a filter: how many, and a bit for each."""
+
+    count: int
+    bits: NDArray[np.uint8]
+
+
+@dataclass
+class Held:
+    """What is held of one version."""
+
+    stamp: tuple[int, ...]
+    segments: tuple[Segment, ...] = ()
+    bytes: int = 0
+    passing: OrderedDict[str, list[Passing]] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        ids = [each.ids for each in self.segments]
+        self._roll = Roll(np.concatenate(ids) if ids else np.empty(0, "V16"))
+        self._ends = np.cumsum([len(each) for each in ids], dtype=np.int64)
+
+    @property
+    def rows(self) -> int:
+        """Vectors held."""
+        return len(self._roll)
+
+    def those(self, ids: Ids) -> list[Passing]:
+        """Of every segment, the images that are among `ids`; others are not held."""
+        found = self._roll.among(ids)
+        parts = [found[start:end] for start, end in pairwise((0, *self._ends.tolist()))]
+        return [Passing(int(p.sum()), np.packbits(p, bitorder="little")) for p in parts]
