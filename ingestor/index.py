@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
+import psutil
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -33,6 +34,7 @@ measured."""
 HNSW = {"m": 16, "ef_construction": 200}
 HNSW_EF_SEARCH = 400
 ROWS_PER_LIST = 250
+FEWEST_LISTS = 100
 SAMPLES_PER_LIST = 50  # vectors that pgvector's k-means looks at, for each list
 LOCK = 0x616E6E  # "ann": one index at a time is built in a database
 LOOK = 0.5
@@ -71,7 +73,9 @@ async def build_index(
         chosen = choose_kind(rows) if kind == "auto" else kind
         planned: dict[str, Any] = {}
         if chosen != "exact":
-            storage, search = index_params(chosen, rows, params)
+            storage, search = index_params(
+                chosen, rows, affordable(chosen, rows, version.dim, params)
+            )
             slot = _other_slot(version)
             await _build(engine, conn, version, chosen, storage, slot, rows, progress)
             planned = {**storage, **search, "slot": slot}
@@ -118,7 +122,8 @@ async def _build(
     storage: Mapping[str, int], slot: int, rows: int, progress: Progress,
 ) -> None:  # fmt: skip
     """Build, telling how far it is."""
-    size = f"{build_megabytes(kind, rows, version.dim, storage)}MB"
+    needed = build_megabytes(kind, rows, version.dim, storage)
+    size = f"{min(needed, room()) if kind == 'hnsw' else needed}MB"  # HNSW does with less, slowly
     await conn.execute(text("SELECT set_config('maintenance_work_mem', :size, false)"),
                        {"size": size})  # fmt: skip
     telling = asyncio.create_task(_tell(engine, version, progress))
@@ -154,7 +159,9 @@ def index_params(
     queries need (5 % of the lists, at least 20): they lie away from the pictures, and an index
     tuned on picture queries loses most of their hits.
     """
-    known = HNSW if kind == "hnsw" else {"lists": min(4000, max(100, rows // ROWS_PER_LIST))}
+    known = (
+        HNSW if kind == "hnsw" else {"lists": min(4000, max(FEWEST_LISTS, rows // ROWS_PER_LIST))}
+    )
     for name in (given or {}).keys() - known.keys():
         raise InvalidSetting(f"{kind} has no parameter {name}; it has {', '.join(known)}")
     storage = known | dict(given or {})
@@ -162,6 +169,26 @@ def index_params(
         return storage, {"effort": HNSW_EF_SEARCH}
     lists = storage["lists"]
     return storage, {"effort": min(lists, max(20, math.ceil(lists * 0.05)))}
+
+
+def room() -> int:
+    """Megabytes that a build may take: a quarter of what is free, as the server is not alone.
+
+    A build that takes all brings down the database. A server elsewhere is taken to be no smaller.
+    """
+    return max(64, psutil.virtual_memory().available // 2**22)
+
+
+def affordable(
+    kind: str, rows: int, dim: int, given: Mapping[str, int] | None
+) -> Mapping[str, int] | None:
+    """`given`, with as many lists as there is room to build for, where nobody said how many."""
+    if kind != "ivfflat" or "lists" in (given or {}):
+        return given
+    lists = index_params(kind, rows)[0]["lists"]
+    while lists > FEWEST_LISTS and build_megabytes(kind, rows, dim, {"lists": lists}) > room():
+        lists = max(FEWEST_LISTS, lists * 3 // 4)
+    return {**(given or {}), "lists": lists}
 
 
 def build_megabytes(

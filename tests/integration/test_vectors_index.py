@@ -14,7 +14,14 @@ from core.filters import Choice, Filters
 from core.planner import TARGET, reaches
 from core.vectors import copy_vectors, nearest, unit
 from core.versions import Version
-from ingestor.index import build_index, build_megabytes, choose_kind, index_params, verify
+from ingestor.index import (
+    affordable,
+    build_index,
+    build_megabytes,
+    choose_kind,
+    index_params,
+    verify,
+)
 from tests.integration.collection import add_images, best, spec, vectors
 
 ROWS, DIM = 25_000, 64
@@ -55,6 +62,18 @@ def test_choices_by_size() -> None:
     assert index_params("ivfflat", 1_000_000) == ({"lists": 4000}, {"effort": 200})
     assert build_megabytes("ivfflat", 25_000, 512) < 64 + 1
     assert build_megabytes("hnsw", 1_000_000, 512) > 1500
+
+
+def test_a_build_keeps_within_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million of 768 want 4 GB for 4,000 lists; too much brings down the database."""
+    monkeypatch.setattr("ingestor.index.room", lambda: 1000)
+    chosen = affordable("ivfflat", 1_000_000, 768, None)
+    assert chosen
+    assert 1500 < chosen["lists"] < 2500
+    assert 600 < build_megabytes("ivfflat", 1_000_000, 768, chosen) <= 1000
+    assert affordable("ivfflat", 25_000, 768, None) == {"lists": 100}
+    assert affordable("ivfflat", 1_000_000, 768, {"lists": 4000}) == {"lists": 4000}
+    assert affordable("hnsw", 1_000_000, 768, {"m": 8}) == {"m": 8}
 
 
 @pytest.mark.slow
