@@ -98,8 +98,19 @@ async def _timed(engine: AsyncEngine, sink: Sink, ids: list[uuid.UUID], rows: Fl
         return _processor(server) - before
 
 
+async def server(engine: AsyncEngine) -> int:
+    """The process of the server that the next connection has."""
+    async with engine.connect() as conn:
+        return int(await conn.scalar(text("SELECT pg_backend_pid()")) or 0)
+
+
+def processor(*processes: int) -> float:
+    """Seconds of processor time that this process and others have had."""
+    return time.process_time() + sum(map(_processor, processes))
+
+
 def _processor(process: int) -> float:
-    """Seconds of processor time that a process has had; in Linux to the nanosecond."""
+    """In Linux to the nanosecond."""
     precise = Path(f"/proc/{process}/schedstat")
     if precise.exists():
         return int(precise.read_text().split()[0]) / 1e9

@@ -11,13 +11,14 @@ the options; docs/scale.md describes the large runs.
 import argparse
 import asyncio
 import gc
+import itertools
 import json
 import statistics
 import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench import libraries, museum, storing
+from bench.building import beside_plain
 from bench.geometry import Floats
 from bench.museum import Case, Cases
 from bench.prepared import K, Prepared, Size, Truths
 from bench.served import served
+from bench.storing import processor
 from core import versions
 from core.db.embedded import serve
 from core.db.engine import create_engine
@@ -39,41 +42,44 @@ from core.memory import MemoryEngine
 from core.vectors import nearest, unit
 from core.versions import Version
 
-PARTS = ("postgres", "memory", "libraries", "http", "storing", "predecessor")
+PARTS = ("postgres", "memory", "libraries", "http", "storing", "building", "predecessor")
 Row = dict[str, Any]
 Mask = NDArray[np.bool_] | None
 Asked = Callable[[Floats, Case, Mask, str], Awaitable[tuple[list[int], str, int]]]
 """Query, filter, who passes, modality -> rows found, the way taken, vectors compared."""
 
 
-def summary(found: list[Any], truth: list[Any], seconds: list[float]) -> Row:
-    """Recall and milliseconds over the queries of one case."""
+def summary(found: list[Any], truth: list[Any], seconds: list[float], cpu: list[float]) -> Row:
+    """Recall, milliseconds, and milliseconds of processors, over the queries of one case."""
     row: Row = {}
     for k in (10, 50):
         kept = [(set(f[:k]), set(t[:k].tolist())) for f, t in zip(found, truth, strict=True)]
         shares = [len(f & t) / len(t) for f, t in kept if t]
         row[f"recall@{k}"] = round(float(np.mean(shares)), 4) if shares else None
-    row["p50_ms"], row["p95_ms"] = (
-        np.percentile(np.array(seconds) * 1000, [50, 95]).round(2).tolist()
-    )
+    for what, spent in (("ms", seconds), ("cpu", cpu)):
+        p50, p95 = np.percentile(np.array(spent) * 1000, [50, 95]).round(2).tolist()
+        row |= {f"p50_{what}": p50, f"p95_{what}": p95}
     return row
 
 
-async def measure(asked: Asked, truths: Truths, every: Cases) -> list[Row]:
-    """One row a case: recall, latency, paths taken, rows compared."""
+async def measure(
+    asked: Asked, truths: Truths, every: Cases, servers: Sequence[int] = ()
+) -> list[Row]:
+    """One row a case: recall, latency, processor time (of `servers` too), paths, rows compared."""
     rows = []
     for key, queries in every.items():
-        found, seconds, paths, compared = [], [], Counter[str](), []
+        found, seconds, cpu, paths, compared = [], [], [], Counter[str](), []
         for query, case in queries:
             mask = case.passes
-            started = time.perf_counter()
+            before, started = processor(*servers), time.perf_counter()
             hits, path, looked_at = await asked(query, case, mask, key[0])
             seconds.append(time.perf_counter() - started)
+            cpu.append(processor(*servers) - before)
             found.append(hits)
             paths[path] += 1
             compared.append(looked_at)
         row = dict(zip(("queries", "filter", "share"), key, strict=True))
-        row |= summary(found, truths[key], seconds)
+        row |= summary(found, truths[key], seconds, cpu)
         rows.append(row | {"paths": dict(paths), "compared": int(np.median(compared))})
     return rows
 
@@ -102,8 +108,9 @@ async def postgres(engine: AsyncEngine, kept: Prepared, report: Row) -> list[Row
     for kind in kept.kinds:
         version = await _version(engine, kind)
         report["index"][kind]["mb"] = await storing.megabytes(engine, version)
+        servers = [await storing.server(engine)]
         await measure(ours(engine, version, at, None), kept.truths, kept.cases)
-        rows = await measure(ours(engine, version, at, None), kept.truths, kept.cases)
+        rows = await measure(ours(engine, version, at, None), kept.truths, kept.cases, servers)
         results += [{"engine": f"postgres {version.index_kind}", **row} for row in rows]
     return results
 
@@ -118,7 +125,8 @@ async def memory(engine: AsyncEngine, kept: Prepared, report: Row) -> list[Row]:
     report["memory_load_s"] = round(time.perf_counter() - started, 1)
     report["memory_engine_mb"] = _room(kept)
     await measure(ours(engine, version, at, held), kept.truths, _unfiltered(kept.cases))
-    rows = await measure(ours(engine, version, at, held), kept.truths, kept.cases)
+    servers = [await storing.server(engine)]
+    rows = await measure(ours(engine, version, at, held), kept.truths, kept.cases, servers)
     held.close()
     return [{"engine": "memory", **row} for row in rows]
 
@@ -176,6 +184,17 @@ async def predecessor(engine: AsyncEngine, kept: Prepared) -> Row:
     return {name: round(value, 1) for name, value in found.items()}
 
 
+async def building(engine: AsyncEngine, kept: Prepared) -> Row:
+    """What building the first index costs, and what searches for words notice of it."""
+    version, queries = await _version(engine, kept.kinds[0]), kept.world.queries["text"]
+    asked = ours(engine, version, {own: n for n, own in enumerate(kept.ids)}, None)
+    each = itertools.cycle(queries)
+    everything = Case(Filters())
+    if kept.kinds[0] != "ivfflat":
+        return {}
+    return await beside_plain(engine, version, lambda: asked(next(each), everything, None, "text"))
+
+
 async def prepare(options: argparse.Namespace, home: Path, url: str) -> Prepared:
     """What need not be timed."""
     size = Size(options.rows, options.dim, options.queries, options.seed)
@@ -191,45 +210,53 @@ async def prepare(options: argparse.Namespace, home: Path, url: str) -> Prepared
 
 
 async def run(options: argparse.Namespace, home: Path, url: str) -> dict[str, Any]:
-    """Prepare what is missing, measure the wanted parts."""
+    """Prepare what is missing, measure the wanted parts; each is shown as soon as it is there."""
     kept = await prepare(options, home, url)
     report: dict[str, Any] = {"rows": kept.size.rows, "dim": kept.size.dim}
-    report["index"] = kept.notes["index"]
-    results: list[Row] = []
+    report |= {"index": kept.notes["index"], "results": []}
     if options.prepare:
-        return report | {"results": results}
-    engine = create_engine(url)
-    if "postgres" in options.only:
-        results += await postgres(engine, kept, report)
-    if "memory" in options.only:
-        results += await memory(engine, kept, report)
-    if "predecessor" in options.only:
-        report["predecessor"] = await predecessor(engine, kept)
-    if "http" in options.only:
-        asked = kept.ids[: options.queries + 1]
-        report["http"] = {
-            name: await served(url, f"bench-{kept.kinds[0]}", asked, room, options.rows)
-            for name, room in (("postgres", 0), ("memory", _room(kept)))
-        }
-    if "storing" in options.only:
-        report["storing"] = await storing.rates(
+        return report
+    engine = create_engine(url, pool_size=1, max_overflow=4)  # one server process, to be watched
+    asked = kept.ids[: options.queries + 1]
+    parts: dict[str, Callable[[], Awaitable[Any]]] = {
+        "postgres": lambda: postgres(engine, kept, report),
+        "memory": lambda: memory(engine, kept, report),
+        "predecessor": lambda: predecessor(engine, kept),
+        "http": lambda: outside(url, kept, asked),
+        "building": lambda: building(engine, kept),
+        "storing": lambda: storing.rates(
             engine, kept.world.pictures, kept.ids, options.stored, options.index
-        )
+        ),
+        "libraries": lambda: beside(kept, options.libraries, options.target),
+    }
+    for name, work in parts.items():
+        if name in options.only:
+            found = await work()
+            if isinstance(found, list):
+                report["results"] += found
+                show(found)
+            else:
+                report[name] = found
+                print(f"{name}: {json.dumps(found)}", flush=True)
     await engine.dispose()
-    if "libraries" in options.only:
-        results += await beside(kept, options.libraries, options.target)
-    return report | {"results": results}
+    return report
 
 
-def show(report: dict[str, Any]) -> None:
-    """Print one line a case and engine."""
-    for key, value in report.items():
-        if key != "results":
-            print(f"{key}: {json.dumps(value)}")
-    columns = ("engine", "queries", "filter", "share", "recall@10", "recall@50", "p50_ms", "p95_ms")
-    print(" ".join(f"{column:>16}" for column in columns), "paths")
-    for row in report["results"]:
-        print(" ".join(f"{row[column]!s:>16}" for column in columns), row["paths"])
+async def outside(url: str, kept: Prepared, asked: list[uuid.UUID]) -> Row:
+    """The API from outside, without and with the memory engine."""
+    name, rows = f"bench-{kept.kinds[0]}", kept.size.rows
+    rooms = {"postgres": 0, "memory": _room(kept)}
+    return {with_: await served(url, name, asked, room, rows) for with_, room in rooms.items()}
+
+
+def show(rows: list[Row]) -> None:
+    """Print one line a case."""
+    columns = ("queries", "filter", "share", "recall@10", "recall@50")
+    columns += ("p50_ms", "p95_ms", "p50_cpu", "p95_cpu")
+    print(f"{'engine':>16}", *(f"{column:>11}" for column in columns), "paths")
+    for row in rows:
+        print(f"{row['engine']:>16}", *(f"{row[c]!s:>11}" for c in columns), row["paths"])
+    print(flush=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -263,7 +290,7 @@ def main() -> None:
         with serve(home) as url:
             migrate(url)
             report = asyncio.run(run(options, home, url))
-    show(report)
+    print(json.dumps({key: value for key, value in report.items() if key != "results"}))
     if options.json:
         options.json.write_text(json.dumps(report, indent=1))
 
