@@ -79,7 +79,7 @@ async def measure(
             paths[path] += 1
             compared.append(looked_at)
         row = dict(zip(("queries", "filter", "share"), key, strict=True))
-        row |= summary(found, truths[key], seconds, cpu)
+        row |= summary(found, truths[key][: len(queries)], seconds, cpu)
         rows.append(row | {"paths": dict(paths), "compared": int(np.median(compared))})
     return rows
 
