@@ -176,7 +176,7 @@ def room() -> int:
 
     A build that takes all brings down the database. A server elsewhere is taken to be no smaller.
     """
-    return max(64, psutil.virtual_memory().available // 2**22)
+    return max(64, int(psutil.virtual_memory().available) // 2**22)
 
 
 def affordable(
