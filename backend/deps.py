@@ -43,7 +43,9 @@ class Services:
     counting: Counting = field(default_factory=Counting)
     """What every image shows, for counting."""
     summary: Remembered[Summary] = field(
-        default_factory=lambda: Remembered("record", "image", "record_image", "dataset")
+        default_factory=lambda: Remembered(
+            "record", "image", "record_image", "dataset", "embed_version"
+        )
     )
     """What is in the museum, counted."""
     charts: Charts = field(default_factory=Charts)

@@ -85,7 +85,8 @@ class FilterParams(Shown):
     missing: Values = []
     """What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold."""
     atlas: Shapes = []
-    """Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes."""
+    """Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+    `NAME@x,y x,y x,y`; `-(…)` excludes."""
     coordinates: Annotated[str, Field(max_length=5)] | None = None
     """`true`: only with coordinates; `false`: only without."""
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from core.darwincore import countries, values
 from core.errors import BadRequest
-from core.filters import MISSABLE, Box, Choice, Days, Filters, Region, Shape, Taxon, days
+from core.filters import MISSABLE, Box, Choice, Days, Filters, Part, Region, Shape, Taxon, days
 
 KEYS = (*(each.name for each in fields(Filters)), "year")
 """`year` is another name of `date`."""
@@ -163,6 +163,11 @@ def _flag(text: str | None) -> bool | None:
     return known[text]
 
 
+def _part(text: str) -> Part:
+    version, _, corners = text.rpartition("@")
+    return Part(_corners(corners), version or None)
+
+
 def _cornered(shape: Shape) -> str:
     return " ".join(f"{x!r},{y!r}" for x, y in shape.corners)
 
@@ -173,7 +178,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "country": lambda text: countries.country_code(text) or text,
     "bbox": _box,
     "polygon": lambda text: Region(_corners(text)),
-    "atlas": lambda text: Shape(_corners(text)),
+    "atlas": _part,
     "record": _id("record"),
     "missing": _missing,
     "date": _days,
@@ -188,7 +193,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
 _WRITE: Mapping[str, Callable[[Any], str]] = {
     "taxon": lambda taxon: f"{taxon.rank}:{taxon.name}" if taxon.rank else taxon.name,
     "polygon": _cornered,
-    "atlas": _cornered,
+    "atlas": lambda part: (f"{part.version}@" if part.version else "") + _cornered(part),
     "bbox": lambda box: ",".join(repr(v) for v in (box.west, box.south, box.east, box.north)),
     "date": lambda d: f"{d.first or ''},{d.last or ''}",
 }

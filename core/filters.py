@@ -85,6 +85,13 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Part(Shape):
+    """A part of an atlas: of the version that is searched, or of the one named."""
+
+    version: str | None = None
+
+
+@dataclass(frozen=True)
 class Region(Shape):
     """A polygon on the map in decimal degrees, (longitude, latitude).
 
@@ -148,8 +155,8 @@ class Filters:
     record: Choice[UUID] = Choice()
     missing: Choice[str] = Choice()
     """One of MISSABLE that is not said; here too every include must hold."""
-    atlas: Choice[Shape] = Choice()
-    """A part of the atlas of the version that is searched."""
+    atlas: Choice[Part] = Choice()
+    """Images that lie in a part of an atlas."""
     coordinates: bool | None = None
     """Whether the record has coordinates."""
 

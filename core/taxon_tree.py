@@ -1,4 +1,4 @@
-"""The taxa below a taxon that images show, whatever ranks are skipped on the way."""
+"""The taxa that images show: those below a taxon, whatever ranks are skipped; the main groups."""
 
 from dataclasses import dataclass
 
@@ -40,3 +40,28 @@ def below(census: Census, among: Mask, rank: str | None) -> tuple[list[Branch], 
         placed |= kind.any(len(census))
     found.sort(key=lambda branch: (-branch.count, branch.name))
     return found, int(np.count_nonzero(among & ~placed))
+
+
+def groups(census: Census, enough: int, most: int) -> list[Branch]:
+    """The main taxa, most common first: the largest is divided until there are enough.
+
+    Never more than `most`, the smallest left out, and none below an order divided: of a collection
+    of butterflies these are families, of a whole museum birds, insects, plants.
+    """
+    found, _ = below(census, np.ones(len(census), np.bool_), None)
+    whole: set[Branch] = set()
+    while len(found) < enough:
+        largest = next((each for each in found if each not in whole and _divides(each)), None)
+        if largest is None:
+            break
+        among = census.kind(largest.rank).holds(largest.name, len(census))
+        parts, _ = below(census, among, largest.rank)
+        whole.add(largest)
+        if parts:
+            rest = [each for each in found if each != largest]
+            found = sorted(rest + parts, key=lambda each: (-each.count, each.name))[:most]
+    return found[:most]
+
+
+def _divides(branch: Branch) -> bool:
+    return branch.parted and RANKS.index(branch.rank) <= RANKS.index("order")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from backend.atlas import service
+from backend.atlas import scores, service
 from backend.atlas.schemas import (
     Atlas,
     ColourParams,
@@ -18,8 +18,10 @@ from backend.atlas.schemas import (
     Passing,
     Points,
     Positions,
+    Scores,
 )
-from backend.deps import Reading, Served
+from backend.deps import Reading, Served, Timed
+from backend.search.schemas import SearchParams, SearchRequest
 from backend.versions.schemas import AskedVersion
 
 router = APIRouter(prefix="/api/v1/atlas", tags=["atlas"])
@@ -80,6 +82,18 @@ async def atlas_mask(
     """Which points pass the filters."""
     found, chart = await service.drawn(services, conn, version)
     return await service.passing(services, conn, found, chart, params)
+
+
+@router.get("/{version}/scores")
+async def atlas_scores(
+    version: AskedVersion,
+    params: Annotated[SearchParams, Query()],
+    services: Served,
+    timing: Timed,
+) -> Scores:
+    """How like a query every point is, by the share of points that are nearer to it."""
+    asked = SearchRequest(**params.model_dump() | {"embed_version": version, "fuse": []})
+    return await scores.scores(services, asked, timing)
 
 
 @router.get("/{version}/images")

@@ -91,6 +91,26 @@ class Colours(Shown):
     value, and one more for none."""
 
 
+class ScoreLevel(Shown):
+    """Points that are about as like the query."""
+
+    share: float
+    """Of all points, the nearest first, it goes up to this one."""
+    least: float | None
+    """The least cosine in it; null where it is empty."""
+    count: int
+
+
+class Scores(Shown):
+    """How like a query every point is."""
+
+    revision: str
+    levels: list[ScoreLevel]
+    """The nearest first."""
+    codes: str
+    """A byte for each number, in base64: its place among `levels`; more for what is not shown."""
+
+
 class Passing(Shown):
     """Which points pass filters."""
 

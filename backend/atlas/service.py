@@ -103,7 +103,7 @@ def _colours(chart: Chart, by: Colouring, titles: dict[str, str]) -> Colours:
         values=legend,
         others=counts[len(values)],
         missing=counts[len(values) + 1],
-        codes=_text(codes.tobytes()),
+        codes=packed(codes.tobytes()),
     )
 
 
@@ -123,7 +123,7 @@ async def passing(
     found = chart.passing(mask)
     bits = np.packbits(found, bitorder="little")
     return Passing(
-        revision=revision(chart), count=int(np.count_nonzero(found)), mask=_text(bits.tobytes())
+        revision=revision(chart), count=int(np.count_nonzero(found)), mask=packed(bits.tobytes())
     )
 
 
@@ -156,5 +156,6 @@ async def positions(
     ]
 
 
-def _text(data: bytes) -> str:
+def packed(data: bytes) -> str:
+    """Bytes as JSON carries them: base64."""
     return base64.b64encode(data).decode()

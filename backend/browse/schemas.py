@@ -15,6 +15,8 @@ from backend.versions.schemas import VersionRef
 class BrowseParams(Counted):
     """Which images, and which page of them."""
 
+    image: Annotated[list[UUID], Field(max_length=200)] = []
+    """Only these, as the `folded` ones of a hit."""
     limit: Annotated[int, Field(ge=1, le=200)] = 30
     cursor: UUID | None = None
     """`next_cursor` of the page before."""

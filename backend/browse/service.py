@@ -18,6 +18,8 @@ async def page(services: Services, conn: AsyncConnection, params: BrowseParams) 
     """The images after `cursor`. By id, so that what is added between pages shifts nothing."""
     version, conditions, passing = await asked(services, conn, params)
     census, among = await passing(conditions)
+    if params.image:
+        among = among & census.among(b"".join(each.bytes for each in params.image))
     after = np.void(params.cursor.bytes) if params.cursor else None
     at = 0 if after is None else int(np.searchsorted(census.ids, after, side="right"))
     rows = np.flatnonzero(among[at:])[: params.limit + 1] + at

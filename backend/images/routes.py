@@ -1,4 +1,4 @@
-"""GET /api/v1/images/{id}/thumbnail and /file."""
+"""GET /api/v1/images/{id}/thumbnail, /file and /credited."""
 
 import asyncio
 from typing import Annotated, Any
@@ -15,6 +15,9 @@ router = APIRouter(prefix="/api/v1/images", tags=["images"])
 _PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The picture", "content": {"image/*": {}}}
 }
+_KINDS = {
+    "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "zip": "application/zip",
+}  # fmt: skip
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 Known = Annotated[str, Header(alias="If-None-Match", include_in_schema=False)]
@@ -34,6 +37,18 @@ async def file(
 ) -> Response:
     """The picture as published; `v` is its tag, for caching."""
     return await _send(services, await queries.by_id(conn, id), "file", v, known)
+
+
+@router.get("/{id}/credited", response_class=Response, responses=_PICTURE)
+async def credited(id: UUID, services: Served, conn: Reading) -> Response:
+    """The picture as published with its credit written into the file, to be kept."""
+    row = await queries.by_id(conn, id)
+    data, name = await asyncio.to_thread(service.credited, row, services.store)
+    return Response(
+        data,
+        media_type=_KINDS[name.rpartition(".")[2]],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 async def _send(

@@ -7,7 +7,7 @@ import PIL.Image
 from sqlalchemy import RowMapping
 
 from backend.images.schemas import Image, Licence
-from core import citation, images, licences
+from core import citation, credit, images, licences
 from core.errors import Forbidden, NotFound
 from core.storage import Store
 
@@ -48,6 +48,25 @@ def licence(code: str | None) -> Licence:
     """A licence code in words."""
     described = licences.describe(code)
     return Licence(code=described.code, label=described.label, url=described.url)
+
+
+def credited(row: Row | None, store: Store) -> tuple[bytes, str]:
+    """The file with its credit inside, and what to call it; errors as of `stored`."""
+    path, media_type = stored(row, "file", store)
+    assert row is not None
+    shown = describe(row)
+    own = credit.Credit(
+        line=shown.credit,
+        creator=shown.creator,
+        rights_holder=shown.rights_holder,
+        licence=shown.licence.label,
+        licence_url=shown.licence.url,
+        source=shown.source_url,
+    )
+    size = shown.width or 1, shown.height or 1
+    inside = f"{shown.id}.{media_type.rpartition('/')[2]}"
+    data, kind = credit.credited(path.read_bytes(), own, size, inside)
+    return data, f"{shown.id}.{kind}"
 
 
 def source_url(row: Row) -> str | None:

@@ -93,8 +93,10 @@ def _check(asked: SearchRequest, conditions: Filters) -> None:
         raise BadRequest("fuse needs two to four different embed versions")
     if asked.min_score is not None:
         raise BadRequest("Scores of several versions are no cosines: leave out min_score or fuse")
-    if conditions.atlas:
-        raise BadRequest("An atlas is of one embed version: leave out atlas or fuse")
+    if not all(part.version for part in (*conditions.atlas.include, *conditions.atlas.exclude)):
+        raise BadRequest(
+            "An atlas is of one embed version: name it as NAME@x,y x,y x,y, or leave out fuse"
+        )
 
 
 def _question(asked: SearchRequest, file: bytes | None) -> bytes:

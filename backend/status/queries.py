@@ -38,7 +38,8 @@ _REASONS = text(  # without what is particular to one image
     f" ORDER BY count DESC, host, state, reason LIMIT {REASONS}"
 )
 _DATASETS = text(
-    "SELECT dataset.id, title, source, coalesce(r.records, 0) AS records,"
+    "SELECT dataset.id, title, source, publisher, licence, doi, url, retrieved_at,"
+    " coalesce(r.records, 0) AS records,"
     " coalesce(i.images, 0) AS images, coalesce(i.ok, 0) AS ok,"
     " coalesce(i.waiting, 0) AS waiting, coalesce(i.missing, 0) AS missing FROM dataset"
     " LEFT JOIN (SELECT dataset_id, count(*) AS records FROM record WHERE withdrawn_at IS NULL"

@@ -4,6 +4,7 @@ import datetime
 from typing import Literal
 from uuid import UUID
 
+from backend.images.schemas import Licence
 from backend.schemas import Shown
 
 Stage = Literal["fetched", "valid", "here", "thumbnail", "embedded", "indexed", "atlas"]
@@ -85,6 +86,13 @@ class DatasetCoverage(Shown):
     id: UUID
     title: str
     source: str
+    publisher: str | None
+    licence: Licence
+    """Of the dataset; each image has its own."""
+    link: str | None
+    """Its DOI or its page."""
+    retrieved_at: datetime.datetime
+    """When it was last read from its source."""
     records: int
     images: int
     ok: int

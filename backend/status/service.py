@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.images import service as pictures
 from backend.status import queries
 from backend.status.schemas import (
     Coverage,
@@ -169,7 +170,14 @@ async def _coverage(conn: AsyncConnection) -> Coverage:
     datasets = [
         DatasetCoverage.model_validate(
             dict(row._mapping)
-            | {"embedded": {name: found.get(row.id, 0) for name, found in embedded.items()}}
+            | {
+                "embedded": {name: found.get(row.id, 0) for name, found in embedded.items()},
+                "licence": pictures.licence(row.licence),
+                "link": pictures.web_link(
+                    row.doi and "https://doi.org/" + row.doi.removeprefix("https://doi.org/"),
+                    row.url,
+                ),
+            }
         )
         for row in await queries.datasets(conn)
     ]

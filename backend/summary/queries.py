@@ -1,18 +1,22 @@
 """SQL that counts."""
 
-from sqlalchemy import RowMapping, func, select, true
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.images.queries import COLUMNS
-from core.db.tables import dataset, embed_version, image, record, record_image
+from core.db.tables import dataset, embed_version, image, record
 
 _CURRENT = record.c.withdrawn_at.is_(None) & record.c.specimen_id.is_(None)
 
 
 async def counts(conn: AsyncConnection) -> RowMapping:
-    """One row: records, images, datasets, species, countries."""
+    """One row: records, images, datasets, species, countries, updated_at."""
     of_records = select(
         func.count().label("records"),
+        func.max(record.c.last_seen).label("updated_at"),
         func.count(record.c.species.distinct()).label("species"),
         func.count(
             func.coalesce(record.c.country_code, record.c.country).distinct()
@@ -38,30 +42,11 @@ async def default_version(conn: AsyncConnection) -> str | None:
     return name
 
 
-async def pictures_of_common_species(
-    conn: AsyncConnection, *, species: int, each: int
-) -> list[RowMapping]:
-    """Up to `each` fetched images of each of the most common `species`, most common first."""
-    common = (
-        select(record.c.species, func.count().label("records"))
-        .where(_CURRENT, record.c.species.is_not(None))
-        .group_by(record.c.species)
-        .order_by(func.count().desc(), record.c.species)
-        .limit(species)
-        .subquery()
-    )
-    pictures = (
-        select(*COLUMNS)
-        .join(record_image, record_image.c.image_id == image.c.id)
-        .join(record, record.c.id == record_image.c.record_id)
-        .where(_CURRENT, record.c.species == common.c.species, image.c.state == "ok")
-        .order_by((image.c.view == "label").is_(True), record_image.c.position, image.c.id)
-        .limit(each)
-        .lateral()
-    )
+async def pictures_of(conn: AsyncConnection, image_ids: Sequence[UUID]) -> list[RowMapping]:
+    """Those of the images that can be shown, in this order, labels last."""
     query = (
-        select(common.c.species, pictures)
-        .join(pictures, true())
-        .order_by(common.c.records.desc(), common.c.species)
+        select(*COLUMNS)
+        .where(image.c.id.in_(image_ids), image.c.state == "ok")
+        .order_by((image.c.view == "label").is_(True), image.c.id)
     )
     return list((await conn.execute(query)).mappings())

@@ -1,5 +1,7 @@
 """What is in the museum, in numbers."""
 
+import datetime
+
 from backend.images.schemas import Image
 from backend.schemas import Shown
 
@@ -9,6 +11,19 @@ class Example(Shown):
 
     label: str
     image: Image
+
+
+class Group(Shown):
+    """One of the main groups of what is here: birds, beetles, ferns."""
+
+    value: str
+    """As the filter `taxon` takes it."""
+    rank: str
+    name: str
+    common_name: str | None
+    count: int
+    """Images of the default version that show it."""
+    image: Image | None
 
 
 class Summary(Shown):
@@ -21,4 +36,8 @@ class Summary(Shown):
     countries: int
     default_version: str | None
     examples: list[Example]
-    """Up to 6 pictures, one of each of the most common species."""
+    """Up to 6 pictures: of the species with most images, those of other genera first."""
+    groups: list[Group]
+    """Up to 10 taxa that part what is here, the largest first."""
+    updated_at: datetime.datetime | None
+    """When a record was last read from its source."""

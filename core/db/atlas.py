@@ -138,6 +138,25 @@ async def positions(conn: AsyncConnection, version_id: int) -> Placed:
     return numbers, np.frombuffer(row[1] or b"", "V16"), found
 
 
+async def cosines(
+    conn: AsyncConnection, version_id: int, query: Floats
+) -> tuple[NDArray[np.int32], Floats]:
+    """Numbers of all that is on the map, and how like `query` [dim] each is."""
+    row = (
+        await conn.execute(
+            text(
+                "SELECT string_agg(int4send(p.number), '' ORDER BY p.number),"
+                " string_agg(float4send((1 - (e.vector <=> CAST(:query AS halfvec)))::real), ''"
+                f" ORDER BY p.number) FROM projection p JOIN {partition_name(version_id)} e"
+                " ON e.image_id = p.image_id WHERE p.version_id = :version AND p.number IS NOT NULL"
+            ),
+            {"version": version_id, "query": str(query.tolist())},
+        )
+    ).one()
+    found = np.frombuffer(row[1] or b"", ">f4").astype(np.float32)
+    return np.frombuffer(row[0] or b"", ">i4").astype(np.int32), found
+
+
 async def hidden(conn: AsyncConnection, version_id: int) -> NDArray[np.int32]:
     """Numbers of images that are not to be shown: not here, or of withdrawn records only."""
     link = "SELECT FROM record_image ri JOIN record r ON r.id = ri.record_id WHERE ri.image_id"

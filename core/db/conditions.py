@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from core.db.tables import RANKS
-from core.filters import Box, Choice, Days, Filters, Region, Shape, Taxon
+from core.filters import Box, Choice, Days, Filters, Part, Region, Shape, Taxon
 
 _FACETS = (
     "dataset", "institution", "collection", "country", "basis", "type_status", "sex",
@@ -96,10 +96,14 @@ class Where:
         low, high = self._bind(south, "float8"), self._bind(north, "float8")
         return f"(e.latitude BETWEEN {low} AND {high} AND ({' OR '.join(inside)}))"
 
-    def _part(self, shape: Shape) -> str:
+    def _part(self, shape: Part) -> str:
         left, bottom, right, top = (self._bind(value, "float8") for value in shape.bounds)
+        version = "e.version_id"
+        if shape.version:
+            named = self._bind(shape.version, "text")
+            version = f"(SELECT v.id FROM embed_version v WHERE v.embed_version = {named})"
         return (
-            "EXISTS (SELECT FROM projection p WHERE p.version_id = e.version_id"
+            f"EXISTS (SELECT FROM projection p WHERE p.version_id = {version}"
             f" AND p.image_id = e.image_id AND p.x BETWEEN {left} AND {right}"
             f" AND p.y BETWEEN {bottom} AND {top} AND {self._polygon(shape)} @> point(p.x, p.y))"
         )

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.api import problem
+from tests.api import named, problem
 
 pytest_plugins = ("tests.api_fixtures",)
 
@@ -35,6 +35,14 @@ async def test_pages_show_once_what_a_search_shows(client, filters):
 async def test_records_come_with_their_images(client):
     (page,) = await pages(client, limit=50, country="CR")
     assert {hit["record"]["country"] for hit in page["hits"]} == {"Costa Rica"}
+
+
+async def test_images_are_shown_by_their_ids_within_the_filters(client):
+    wanted = [str(named(f"image {n}")) for n in (4, 1, 2)]
+    (page,) = await pages(client, image=[*wanted, str(named("no such"))])
+    assert {hit["image"]["id"] for hit in page["hits"]} == set(wanted)
+    (page,) = await pages(client, image=wanted, taxon="species:Papilio alba")
+    assert page["total"] < 3
 
 
 async def test_nothing_passes(client):

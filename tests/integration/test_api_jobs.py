@@ -197,6 +197,9 @@ async def test_coverage_is_datasets_by_versions(client: httpx.AsyncClient, engin
     ok = sum(each["ok"] for each in found["datasets"])
     status = (await client.get("/api/v1/status")).json()
     assert ok == status["states"]["ok"]
+    for each in found["datasets"]:
+        assert each["licence"]["label"]
+        assert each["retrieved_at"]
 
 
 async def test_a_worker_that_died_is_noticed(engine) -> None:

@@ -224,9 +224,47 @@ async def test_the_summary_counts_what_is_there(client):
         "Papilio rubra",
         "Vanessa caerulea",
     }
-    assert body["examples"][0]["label"] == "Vanessa caerulea"  # four records, the others three
+    facets = (await client.get("/api/v1/facets", params={"facet": "species"})).json()
+    images = {value["label"]: value["count"] for value in facets["facets"][0]["values"]}
+    listed = [images[example["label"]] for example in body["examples"]]
+    assert listed[0] == max(images.values())
+    # One of each genus comes first, so the last, of a genus that is there, may be no rarer.
+    assert {example["label"].split()[0] for example in body["examples"][:2]} == {
+        "Papilio",
+        "Vanessa",
+    }
     for example in body["examples"]:
         assert (await client.get(example["image"]["thumbnail_url"])).status_code == 200
+    assert body["updated_at"]
+
+
+async def test_the_main_groups_part_all_that_is_found(client):
+    groups = (await client.get("/api/v1/summary")).json()["groups"]
+    tree = (await client.get("/api/v1/taxa/tree")).json()
+    assert sum(group["count"] for group in groups) == tree["total"] - tree["unplaced"]
+    assert [group["count"] for group in groups] == sorted(
+        (group["count"] for group in groups), reverse=True
+    )
+    for group in groups:
+        found = await client.get("/api/v1/images", params={"taxon": group["value"]})
+        assert found.json()["total"] == group["count"]
+        shown = await client.get(group["image"]["thumbnail_url"])
+        assert shown.status_code == 200
+
+
+async def test_a_picture_is_kept_with_its_credit(client, museum):
+    own = named("image 0")
+    answer = await client.get(f"/api/v1/images/{own}/credited")
+    assert answer.status_code == 200
+    assert f'filename="{own}.' in answer.headers["content-disposition"]
+    assert b"A. Painter" in answer.content
+    with (
+        Image.open(io.BytesIO(answer.content)) as kept,
+        Image.open(io.BytesIO(museum.pictures[own])) as published,
+    ):
+        assert np.array_equal(np.asarray(kept), np.asarray(published))
+    refused = await client.get(f"/api/v1/images/{named('image 10')}/credited")
+    problem(refused, 403, "forbidden")
 
 
 async def test_an_empty_museum_says_what_to_do(settings):

@@ -222,6 +222,45 @@ async def test_a_part_of_the_map_filters_everything(
     assert len(hits) == inside
 
 
+async def test_a_part_of_one_map_finds_the_same_images_in_another_version(
+    client: httpx.AsyncClient, mapped: AsyncEngine
+) -> None:
+    found = await placed(mapped)
+    _, x, y = found[named("image 4")]
+    around = f"{x - 0.01},{y - 0.01} {x + 0.01},{y - 0.01} {x},{y + 0.02}"
+
+    async def images(**asked: str) -> set[str]:
+        answer = await client.get("/api/v1/images", params={"limit": 100, **asked})
+        return {hit["image"]["id"] for hit in answer.json()["hits"]}
+
+    own = await images(atlas=around, embed_version="tiny")
+    there = {"atlas": f"tiny@{around}", "embed_version": "other"}
+    assert await images(**there) == own & await images(embed_version="other")
+    assert own == await images(atlas=f"tiny@{around}", embed_version="tiny")
+    assert await images(atlas=f"nowhere@{around}") == set()
+    fused = {"q": "wings", "fuse": ["tiny", "other"], "atlas": f"tiny@{around}"}
+    assert (await client.get("/api/v1/search", params=fused)).status_code == 200
+    fused["atlas"] = around
+    problem(await client.get("/api/v1/search", params=fused), 400, "bad-request")
+
+
+async def test_points_are_parted_by_how_like_the_query_they_are(
+    client: httpx.AsyncClient, mapped: AsyncEngine
+) -> None:
+    asked = {"q": "blue wings", "limit": 50, "embed_version": "tiny"}
+    hits = (await client.get("/api/v1/search", params=asked)).json()["hits"]
+    scores = (await client.get(f"{MAP}/scores", params={"q": "blue wings"})).json()
+    codes = base64.b64decode(scores["codes"])
+    found = await placed(mapped)
+    number = {str(own): int(at) for own, (at, *_) in found.items()}
+    order = [codes[number[hit["image"]["id"]]] for hit in hits]
+    assert order == sorted(order)
+    assert order[0] == 0
+    assert sum(level["count"] for level in scores["levels"]) == len(hits) == 11
+    assert scores["levels"][0]["least"] == pytest.approx(hits[0]["score"], abs=1e-3)
+    problem(await client.get(f"{MAP}/scores"), 400, "bad-request")
+
+
 async def test_points_say_what_they_show_and_images_where_they_lie(
     client: httpx.AsyncClient, mapped: AsyncEngine
 ) -> None:

@@ -490,6 +490,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/atlas/{version}/scores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Atlas Scores
+         * @description How like a query every point is, by the share of points that are nearer to it.
+         */
+        get: operations["atlas_scores"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/atlas/{version}/images": {
         parameters: {
             query?: never;
@@ -722,6 +742,26 @@ export interface paths {
          * @description The picture as published; `v` is its tag, for caching.
          */
         get: operations["file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/{id}/credited": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Credited
+         * @description The picture as published with its credit written into the file, to be kept.
+         */
+        get: operations["credited"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1431,6 +1471,21 @@ export interface components {
             title: string;
             /** Source */
             source: string;
+            /** Publisher */
+            publisher: string | null;
+            /** @description Of the dataset; each image has its own. */
+            licence: components["schemas"]["Licence"];
+            /**
+             * Link
+             * @description Its DOI or its page.
+             */
+            link: string | null;
+            /**
+             * Retrieved At
+             * Format: date-time
+             * @description When it was last read from its source.
+             */
+            retrieved_at: string;
             /** Records */
             records: number;
             /** Images */
@@ -1718,7 +1773,8 @@ export interface components {
             missing: string[];
             /**
              * Atlas
-             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes.
+             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+             *     `NAME@x,y x,y x,y`; `-(…)` excludes.
              * @default []
              */
             atlas: string[];
@@ -1933,24 +1989,6 @@ export interface components {
             record: components["schemas"]["RecordSummary"];
         };
         /**
-         * Group
-         * @description What a hit is the best of.
-         */
-        Group: {
-            /**
-             * Key
-             * @description Null: the record does not say.
-             */
-            key: string | null;
-            /** Label */
-            label: string;
-            /**
-             * Size
-             * @description Images of the group that pass the filters; null where several versions answered.
-             */
-            size: number | null;
-        };
-        /**
          * Health
          * @description That the server answers.
          */
@@ -1985,7 +2023,7 @@ export interface components {
             ranks: {
                 [key: string]: number;
             } | null;
-            group: components["schemas"]["Group"] | null;
+            group: components["schemas"]["backend__search__schemas__Group"] | null;
             /**
              * Folded
              * @description Near-duplicates of the image that score less.
@@ -3334,6 +3372,42 @@ export interface components {
             query: components["schemas"]["SearchParams"];
         };
         /**
+         * ScoreLevel
+         * @description Points that are about as like the query.
+         */
+        ScoreLevel: {
+            /**
+             * Share
+             * @description Of all points, the nearest first, it goes up to this one.
+             */
+            share: number;
+            /**
+             * Least
+             * @description The least cosine in it; null where it is empty.
+             */
+            least: number | null;
+            /** Count */
+            count: number;
+        };
+        /**
+         * Scores
+         * @description How like a query every point is.
+         */
+        Scores: {
+            /** Revision */
+            revision: string;
+            /**
+             * Levels
+             * @description The nearest first.
+             */
+            levels: components["schemas"]["ScoreLevel"][];
+            /**
+             * Codes
+             * @description A byte for each number, in base64: its place among `levels`; more for what is not shown.
+             */
+            codes: string;
+        };
+        /**
          * SearchParams
          * @description A query by words, by an uploaded picture, by a picture of the museum, or by several.
          */
@@ -3459,7 +3533,8 @@ export interface components {
             missing: string[];
             /**
              * Atlas
-             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes.
+             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+             *     `NAME@x,y x,y x,y`; `-(…)` excludes.
              * @default []
              */
             atlas: string[];
@@ -3852,9 +3927,19 @@ export interface components {
             default_version: string | null;
             /**
              * Examples
-             * @description Up to 6 pictures, one of each of the most common species.
+             * @description Up to 6 pictures: of the species with most images, those of other genera first.
              */
             examples: components["schemas"]["Example"][];
+            /**
+             * Groups
+             * @description Up to 10 taxa that part what is here, the largest first.
+             */
+            groups: components["schemas"]["backend__summary__schemas__Group"][];
+            /**
+             * Updated At
+             * @description When a record was last read from its source.
+             */
+            updated_at: string | null;
         };
         /**
          * TallyResponse
@@ -4232,6 +4317,47 @@ export interface components {
             count: number;
         };
         /**
+         * Group
+         * @description What a hit is the best of.
+         */
+        backend__search__schemas__Group: {
+            /**
+             * Key
+             * @description Null: the record does not say.
+             */
+            key: string | null;
+            /** Label */
+            label: string;
+            /**
+             * Size
+             * @description Images of the group that pass the filters; null where several versions answered.
+             */
+            size: number | null;
+        };
+        /**
+         * Group
+         * @description One of the main groups of what is here: birds, beetles, ferns.
+         */
+        backend__summary__schemas__Group: {
+            /**
+             * Value
+             * @description As the filter `taxon` takes it.
+             */
+            value: string;
+            /** Rank */
+            rank: string;
+            /** Name */
+            name: string;
+            /** Common Name */
+            common_name: string | null;
+            /**
+             * Count
+             * @description Images of the default version that show it.
+             */
+            count: number;
+            image: components["schemas"]["Image"] | null;
+        };
+        /**
          * Problem
          * @description What went wrong and what to do about it.
          */
@@ -4383,7 +4509,8 @@ export interface components {
             missing: string[];
             /**
              * Atlas
-             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes.
+             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+             *     `NAME@x,y x,y x,y`; `-(…)` excludes.
              * @default []
              */
             atlas: string[];
@@ -4628,7 +4755,8 @@ export interface components {
             missing: string[];
             /**
              * Atlas
-             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes.
+             * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+             *     `NAME@x,y x,y x,y`; `-(…)` excludes.
              * @default []
              */
             atlas: string[];
@@ -5006,7 +5134,10 @@ export interface operations {
                 record?: string[];
                 /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
                 missing?: string[];
-                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                /**
+                 * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+                 *     `NAME@x,y x,y x,y`; `-(…)` excludes.
+                 */
                 atlas?: string[];
                 /** @description `true`: only with coordinates; `false`: only without. */
                 coordinates?: string | null;
@@ -5147,7 +5278,10 @@ export interface operations {
                 record?: string[];
                 /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
                 missing?: string[];
-                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                /**
+                 * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+                 *     `NAME@x,y x,y x,y`; `-(…)` excludes.
+                 */
                 atlas?: string[];
                 /** @description `true`: only with coordinates; `false`: only without. */
                 coordinates?: string | null;
@@ -5325,7 +5459,10 @@ export interface operations {
                 record?: string[];
                 /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
                 missing?: string[];
-                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                /**
+                 * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+                 *     `NAME@x,y x,y x,y`; `-(…)` excludes.
+                 */
                 atlas?: string[];
                 /** @description `true`: only with coordinates; `false`: only without. */
                 coordinates?: string | null;
@@ -5800,7 +5937,10 @@ export interface operations {
                 record?: string[];
                 /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
                 missing?: string[];
-                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                /**
+                 * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+                 *     `NAME@x,y x,y x,y`; `-(…)` excludes.
+                 */
                 atlas?: string[];
                 /** @description `true`: only with coordinates; `false`: only without. */
                 coordinates?: string | null;
@@ -5883,7 +6023,10 @@ export interface operations {
                 record?: string[];
                 /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
                 missing?: string[];
-                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                /**
+                 * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+                 *     `NAME@x,y x,y x,y`; `-(…)` excludes.
+                 */
                 atlas?: string[];
                 /** @description `true`: only with coordinates; `false`: only without. */
                 coordinates?: string | null;
@@ -5960,7 +6103,10 @@ export interface operations {
                 record?: string[];
                 /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
                 missing?: string[];
-                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                /**
+                 * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+                 *     `NAME@x,y x,y x,y`; `-(…)` excludes.
+                 */
                 atlas?: string[];
                 /** @description `true`: only with coordinates; `false`: only without. */
                 coordinates?: string | null;
@@ -6041,12 +6187,17 @@ export interface operations {
                 record?: string[];
                 /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
                 missing?: string[];
-                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                /**
+                 * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+                 *     `NAME@x,y x,y x,y`; `-(…)` excludes.
+                 */
                 atlas?: string[];
                 /** @description `true`: only with coordinates; `false`: only without. */
                 coordinates?: string | null;
                 /** @description Absent: the default version. */
                 embed_version?: string | null;
+                /** @description Only these, as the `folded` ones of a hit. */
+                image?: string[];
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
@@ -6121,7 +6272,10 @@ export interface operations {
                 record?: string[];
                 /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
                 missing?: string[];
-                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                /**
+                 * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+                 *     `NAME@x,y x,y x,y`; `-(…)` excludes.
+                 */
                 atlas?: string[];
                 /** @description `true`: only with coordinates; `false`: only without. */
                 coordinates?: string | null;
@@ -6396,7 +6550,10 @@ export interface operations {
                 record?: string[];
                 /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
                 missing?: string[];
-                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                /**
+                 * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+                 *     `NAME@x,y x,y x,y`; `-(…)` excludes.
+                 */
                 atlas?: string[];
                 /** @description `true`: only with coordinates; `false`: only without. */
                 coordinates?: string | null;
@@ -6416,6 +6573,118 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Passing"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    atlas_scores: {
+        parameters: {
+            query?: {
+                /** @description A name at any rank, with all below it: `Nymphalidae`, `genus:Morus`, `-Pieridae`. */
+                taxon?: string[];
+                /** @description Id of a dataset. */
+                dataset?: string[];
+                /** @description Institution code. */
+                institution?: string[];
+                /** @description Collection code. */
+                collection?: string[];
+                /** @description ISO code or name of a country. */
+                country?: string[];
+                /** @description `west,south,east,north` in degrees; west may exceed east; `-(…)` excludes. */
+                bbox?: string[];
+                /**
+                 * @description Corners as `lon,lat lon,lat lon,lat` in degrees, beyond 180 across the date line; `-(…)`
+                 *     excludes.
+                 */
+                polygon?: string[];
+                /** @description `from,to`, each `1929`, `1929-06`, `1929-06-15` or empty; `-(…)` excludes. */
+                date?: string[];
+                /** @description Another name of `date`. */
+                year?: string[];
+                /** @description Months 1 to 12, several as `6,7`. */
+                month?: string[];
+                /** @description Basis of record: `PreservedSpecimen`, `FossilSpecimen`, `HumanObservation`, … */
+                basis?: string[];
+                /** @description `holotype`, `paratype`, … */
+                type_status?: string[];
+                sex?: string[];
+                life_stage?: string[];
+                /** @description What the image shows: `dorsal`, `ventral`, `label`, … */
+                view?: string[];
+                /** @description Code of the image's licence: `CC0-1.0`, `CC-BY-4.0`, … */
+                licence?: string[];
+                /** @description Contained in name, locality or collector; every one of several must be. */
+                text?: string[];
+                /** @description Catalogue numbers. */
+                catalog?: string[];
+                /** @description Ids of records. */
+                record?: string[];
+                /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
+                missing?: string[];
+                /**
+                 * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+                 *     `NAME@x,y x,y x,y`; `-(…)` excludes.
+                 */
+                atlas?: string[];
+                /** @description `true`: only with coordinates; `false`: only without. */
+                coordinates?: string | null;
+                /** @description Words describing what to look for. */
+                q?: string | null;
+                /** @description Id of an uploaded picture. */
+                image?: string | null;
+                /** @description Id of an image of the museum. */
+                like?: string | null;
+                /** @description Id of a record: its pictures count as one, by their mean. */
+                like_record?: string | null;
+                /** @description Share of the picture when words are given too; 0 is words only, 1 the picture only. */
+                image_weight?: number;
+                /** @description Words to move away from. */
+                less?: string[];
+                /** @description Pictures to move away from: ids of images of the museum, or of uploaded ones. */
+                less_like?: string[];
+                /** @description How much what is to be less counts against what is looked for. */
+                less_weight?: number;
+                /** @description Absent: the default version. */
+                embed_version?: string | null;
+                /** @description Two to four embed versions that answer together, by the ranks they give. */
+                fuse?: string[];
+                /** @description Hits, or groups, on a page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Only the best of each record, species, …: of the first record an image shows. */
+                group_by?: ("record" | "species" | "genus" | "family" | "order" | "institution" | "collection" | "country" | "decade") | null;
+                /** @description Images of each group. */
+                per_group?: number;
+                /** @description Near-duplicates stand under the best of them. */
+                fold?: boolean;
+                /** @description Nothing that scores less. */
+                min_score?: number | null;
+            };
+            header?: never;
+            path: {
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scores"];
                 };
             };
             /** @description What went wrong */
@@ -6570,7 +6839,10 @@ export interface operations {
                 record?: string[];
                 /** @description What is not said: `country`, `sex`, `species`, …; `-country`: it is said. All must hold. */
                 missing?: string[];
-                /** @description Corners on the atlas of the searched version, as `x,y x,y x,y`; `-(…)` excludes. */
+                /**
+                 * @description Corners on the atlas of the searched version, as `x,y x,y x,y`, or of another, as
+                 *     `NAME@x,y x,y x,y`; `-(…)` excludes.
+                 */
                 atlas?: string[];
                 /** @description `true`: only with coordinates; `false`: only without. */
                 coordinates?: string | null;
@@ -6871,6 +7143,37 @@ export interface operations {
             query?: {
                 v?: string;
             };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    credited: {
+        parameters: {
+            query?: never;
             header?: never;
             path: {
                 id: string;

@@ -101,6 +101,13 @@ export async function browse(
   return answer(client.GET("/api/v1/images", { params: { query }, signal }));
 }
 
+/** Images by their ids, as many of them as the version of a search finds. */
+export async function fetchImages(state: SearchState, image: readonly string[]) {
+  const embed_version = state.v ?? state.fuse[0];
+  const query = { image: [...image], limit: image.length, ...(embed_version && { embed_version }) };
+  return (await answer(client.GET("/api/v1/images", { params: { query } }))).hits;
+}
+
 /** The facets of the panel, counted under the filters. */
 export function fetchFacets(
   state: SearchState,

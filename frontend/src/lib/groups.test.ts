@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { heaps, onlyGroup } from "./groups";
+import { heaps, onlyGroup, within } from "./groups";
 
 const hit = (rank: number, key: string | null) => ({
   rank,
@@ -25,4 +25,10 @@ describe("groups", () => {
   ] as const)("of a %s are narrowed to %s", (by, key, filters) => {
     expect(onlyGroup({}, by, key)).toEqual(filters);
   });
+});
+
+it("looks into a group by the next rank down, and into the lowest not at all", () => {
+  expect(within({ groupBy: "family", perGroup: 6 })).toEqual({ groupBy: "genus", perGroup: 6 });
+  expect(within({ groupBy: "species", perGroup: 6 })).toEqual({ groupBy: null, perGroup: 1 });
+  expect(within({ groupBy: "country", perGroup: 6 })).toEqual({ groupBy: null, perGroup: 1 });
 });

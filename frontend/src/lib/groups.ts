@@ -1,7 +1,7 @@
 /** Hits under the headings the server gave them. */
 import { type Filters, withMark } from "./filters";
 import type { Hit } from "./types";
-import type { Group } from "./url";
+import type { Group, SearchState } from "./url";
 
 type Grouped = Pick<Hit, "group">;
 
@@ -34,4 +34,14 @@ export function onlyGroup(filters: Filters, by: Group, key: string): Filters | n
     return Number.isNaN(year) ? null : withMark(filters, "date", `${year},${year + 9}`, "include");
   }
   return withMark(filters, "taxon", key.includes(":") ? key : `${by}:${key}`, "include");
+}
+
+const RANKS: readonly Group[] = ["order", "family", "genus", "species"];
+
+/** How one group is looked into: by the next rank down where there is one, else not grouped. */
+export function within({ groupBy, perGroup }: Pick<SearchState, "groupBy" | "perGroup">) {
+  const next = groupBy && RANKS[RANKS.indexOf(groupBy) + 1];
+  return groupBy && RANKS.includes(groupBy) && next
+    ? { groupBy: next, perGroup }
+    : { groupBy: null, perGroup: 1 };
 }

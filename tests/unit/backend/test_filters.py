@@ -12,7 +12,7 @@ from backend.filters import FilterParams, decode, encode
 from core.darwincore.countries import NAMES
 from core.db.tables import RANKS
 from core.errors import BadRequest
-from core.filters import MISSABLE, Box, Choice, Days, Filters, Region, Shape, Taxon, days
+from core.filters import MISSABLE, Box, Choice, Days, Filters, Part, Region, Taxon, days
 
 words = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=40).map(
     str.strip
@@ -56,7 +56,13 @@ filters = st.builds(
     country=chosen(st.sampled_from([*NAMES, "Gold Coast"])),
     bbox=chosen(boxes),
     polygon=chosen(cornered(st.floats(-180, 180), Region)),
-    atlas=chosen(cornered(st.floats(-1e6, 1e6), Shape)),
+    atlas=chosen(
+        st.builds(
+            lambda part, version: Part(part.corners, version),
+            cornered(st.floats(-1e6, 1e6), Part),
+            st.none() | st.from_regex(r"[a-z0-9][a-z0-9@._ -]{0,8}[a-z0-9]", fullmatch=True),
+        )
+    ),
     catalog=chosen(names),
     record=chosen(st.uuids()),
     missing=chosen(st.sampled_from(MISSABLE)),

@@ -1,6 +1,8 @@
 /** The calls of the atlas. */
 import { answer, ApiProblem, client, toProblem } from "../client";
+import type { Filters } from "../filters";
 import { filterQuery } from "../query";
+import { atlas as words } from "../strings/atlas";
 import type { Get } from "../types";
 import { EMPTY, type SearchState } from "../url";
 import { searchQuery } from "../query";
@@ -10,7 +12,15 @@ import type { Box } from "./camera";
 
 export type Atlas = Get<"/api/v1/atlas/{version}">;
 export type Colours = Get<"/api/v1/atlas/{version}/colours">;
-export type Colouring = Colours["by"];
+/** A fact of the record or picture, or how like the query it is. */
+export type Colouring = Colours["by"] | "score";
+/** What the colours stand for. */
+export interface Legend {
+  values: readonly { label: string; count: number }[];
+  others: number;
+  missing: number;
+  codes: string;
+}
 export type Label = Get<"/api/v1/atlas/{version}/labels">["levels"][number][number];
 export type Passing = Get<"/api/v1/atlas/{version}/mask">;
 export type Point = Get<"/api/v1/atlas/{version}/images">["points"][number];
@@ -42,14 +52,38 @@ export async function fetchLabels(version: string, signal: AbortSignal): Promise
     .levels;
 }
 
-export function fetchColours(version: string, by: Colouring, signal: AbortSignal) {
+export function fetchColours(
+  version: string,
+  by: Colours["by"],
+  signal: AbortSignal,
+): Promise<Legend> {
   const params = { path: of(version), query: { by } };
   return answer(client.GET("/api/v1/atlas/{version}/colours", { params, signal }));
 }
 
-/** Which points pass the filters of a search, the lasso's own left out. */
-export function fetchMask(version: string, state: SearchState, signal: AbortSignal) {
-  const query = filterQuery({ ...state.filters, atlas: [] });
+/** How like the query every point is, as shares of all. */
+export async function fetchScores(
+  version: string,
+  state: SearchState,
+  signal: AbortSignal,
+): Promise<Legend> {
+  const params = {
+    path: of(version),
+    query: searchQuery({ ...state, v: null, fuse: [], filters: {} }),
+  };
+  const { levels, codes } = await answer(
+    client.GET("/api/v1/atlas/{version}/scores", { params, signal }),
+  );
+  const values = levels.map(({ share, least, count }) => ({
+    label: words.level(share, least),
+    count,
+  }));
+  return { values, others: 0, missing: 0, codes };
+}
+
+/** Which points pass the filters. */
+export function fetchMask(version: string, filters: Filters, signal: AbortSignal) {
+  const query = filterQuery(filters);
   return answer(
     client.GET("/api/v1/atlas/{version}/mask", { params: { path: of(version), query }, signal }),
   );

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { fit, level, pan, toMap, toScreen, zoom } from "./camera";
 import { bit, bytes, Chart, NOWHERE } from "./chart";
-import { placed } from "./names";
+import { placed, spaced } from "./names";
 import { look } from "./painter";
 import { channels, palette } from "./palette";
-import { boxOf, holds, ofBox, read, simplified, written } from "./shape";
+import { boxOf, carried, holds, ofBox, partOf, read, simplified, written } from "./shape";
 
 const SIZE = { width: 800, height: 600 };
 const WHOLE = fit([-10, -10, 10, 10], SIZE);
@@ -151,5 +151,38 @@ describe("colours", () => {
     expect(many.density).toBeLessThan(few.density);
     expect(look(5_000_000, 1).size).toBeGreaterThanOrEqual(2);
     expect(look(200_000, 50).size).toBeGreaterThan(many.size);
+  });
+});
+
+describe("what is near", () => {
+  it("is found in a box, no more than asked for", () => {
+    const steps = [0, 13107, 26214, 39321, 65534, NOWHERE];
+    const chart = new Chart(new Uint16Array([...steps, ...steps]).buffer, [0, 0, 10, 10]);
+    expect(chart.within([1, 1, 7, 7], 9, () => true)).toEqual([1, 2, 3]);
+    expect(chart.within([1, 1, 7, 7], 9, (number) => number !== 2)).toEqual([1, 3]);
+    expect(chart.within([0, 0, 10, 10], 2, () => true)).toHaveLength(2);
+  });
+
+  it("stands as squares of which none covers another", () => {
+    const at = (x: number, y: number) => ({ at: [x, y] as const });
+    expect(spaced([at(0, 0), at(30, 30), at(70, 0), at(0, 61)], 60)).toEqual([
+      at(0, 0),
+      at(70, 0),
+      at(0, 61),
+    ]);
+  });
+});
+
+describe("a part of another version's atlas", () => {
+  it("names it, and none where it is its own", () => {
+    expect(partOf("a@b@0,0 1,0 1,1").version).toBe("a@b");
+    expect(partOf("0,0 1,0 1,1")).toEqual({ version: null, corners: read("0,0 1,0 1,1") });
+  });
+
+  it("is carried along and back", () => {
+    const there = carried("-(0,0 1,0 1,1)", "a", "b");
+    expect(there).toBe("-(a@0,0 1,0 1,1)");
+    expect(carried(there, "b", "c")).toBe(there);
+    expect(carried(there, "b", "a")).toBe("-(0,0 1,0 1,1)");
   });
 });

@@ -57,7 +57,19 @@ export class Chart {
     return found.sort((a, b) => a - b);
   }
 
-  #within([left, bottom, right, top]: Box, each: (number: number, at: XY) => void): void {
+  /** Numbers of points in a box, `most` of them at the most. */
+  within(box: Box, most: number, counts: (number: number) => boolean): number[] {
+    const found: number[] = [];
+    this.#within(box, (number, [x, y]) => {
+      const inside = x >= box[0] && x <= box[2] && y >= box[1] && y <= box[3];
+      if (inside && counts(number)) found.push(number);
+      return found.length < most;
+    });
+    return found;
+  }
+
+  /** Calls `each` for the points in the cells of a box and around, until it gives false. */
+  #within([left, bottom, right, top]: Box, each: (number: number, at: XY) => unknown): void {
     const { starts, members } = (this.#cells ??= this.#sorted());
     const [x0, y0, x1, y1] = this.bounds;
     const cell = (value: number, low: number, high: number) =>
@@ -67,7 +79,7 @@ export class Chart {
       const to = row * CELLS + cell(right, x0, x1);
       for (const number of members.subarray(starts[from], starts[to + 1])) {
         const at = this.at(number);
-        if (at) each(number, at);
+        if (at && each(number, at) === false) return;
       }
     }
   }

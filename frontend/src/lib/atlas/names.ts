@@ -41,3 +41,15 @@ export function placed<T extends Placeable>(
   }
   return kept.map(({ label, x, y }) => ({ label, x, y }));
 }
+
+/** Those that can stand as squares of `side` without one covering another, the first before others. */
+export function spaced<T extends { at: XY }>(all: readonly T[], side: number): T[] {
+  const kept: T[] = [];
+  for (const each of all) {
+    const clashes = kept.some(
+      ({ at }) => Math.abs(at[0] - each.at[0]) < side && Math.abs(at[1] - each.at[1]) < side,
+    );
+    if (!clashes) kept.push(each);
+  }
+  return kept;
+}

@@ -27,6 +27,22 @@ export function written(corners: readonly XY[]): string {
 
 const short = (value: number) => String(Math.round(value * 1000) / 1000);
 
+/** A part of an atlas as the filter names it: of the version searched (null), or of another. */
+export function partOf(text: string): { version: string | null; corners: XY[] | null } {
+  const cut = text.lastIndexOf("@");
+  return { version: cut < 0 ? null : text.slice(0, cut), corners: read(text.slice(cut + 1)) };
+}
+
+/** The same part said for searches in version `to`, being one of `from` where none is named. */
+export function carried(value: string, from: string, to: string): string {
+  const inner = /^-\((.*)\)$/.exec(value.trim())?.[1];
+  if (inner !== undefined) return `-(${carried(inner, from, to)})`;
+  const cut = value.lastIndexOf("@");
+  const version = cut < 0 ? from : value.slice(0, cut);
+  const corners = value.slice(cut + 1);
+  return version === to ? corners : `${version}@${corners}`;
+}
+
 /** The corners that `written` wrote; null when that is not a polygon. */
 export function read(text: string): XY[] | null {
   const corners = text

@@ -1,5 +1,5 @@
 /** The atlas: a map of what looks alike to a version. */
-import { number, plural } from "./format";
+import { number, percent, plural } from "./format";
 
 export const atlas = {
   heading: "Atlas",
@@ -41,7 +41,11 @@ export const atlas = {
     sex: "sex",
     life_stage: "life stage",
     licence: "licence",
+    score: "likeness to the query",
   } as Record<string, string>,
+  level: (share: number, least: number | null) =>
+    (share < 1 ? `nearest ${percent(share)}` : "all others") +
+    (least === null || share >= 1 ? "" : `, ${least.toFixed(2)} and more`),
   legend: "Colours",
   legendOf: (by: string) => `Colours by ${by}; press one to hide or show its points`,
   others: "Others",
@@ -52,6 +56,9 @@ export const atlas = {
   everything: (count: number) => plural(count, "image"),
   nearest: (count: number) =>
     `The ${number.format(count)} nearest to the query stand out; the ring is the first.`,
+  pictures: (count: number) => `${plural(count, "picture")} shown in place of points.`,
+  elsewhere: (version: string) =>
+    `The images that were selected on the atlas of ${version} stand out.`,
   dropQuery: "Drop the query",
   dropFilters: "Drop the filters",
   selection: {

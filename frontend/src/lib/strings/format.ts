@@ -8,3 +8,7 @@ export const plural = (count: number, one: string, many = `${one}s`) =>
 
 /** A share of 0 to 1 as whole percent. */
 export const percent = (share: number) => `${Math.round(share * 100)} %`;
+
+/** A day as "4 July 2026". */
+export const date = (iso: string) =>
+  new Date(iso).toLocaleDateString("en-GB", { dateStyle: "long" });

@@ -111,6 +111,7 @@ export const identify = {
     from: (collections: string) => `From ${collections}`,
     km: (km: number) => `${number.format(Math.round(km))} km away`,
     enlarge: "Enlarge all",
+    together: "All move together: drag, pinch, or press + and − on one.",
     reduce: "Reduce",
     open: "Show the evidence",
     taxon: "About the taxon",

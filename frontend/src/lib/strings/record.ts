@@ -17,6 +17,7 @@ export const record = {
     zoomOut: "Zoom out",
     zoomWhole: "Whole picture",
     full: "Full size",
+    download: "Download with its credit",
     atSource: "See it at the source",
     withoutCopy: "The licence of this image does not allow us to show a copy.",
     noPictures: "This record has no images.",

@@ -54,8 +54,12 @@ export const results = {
     noCopy: "Shown only at its source",
     noPicture: "No readable picture",
     open: "opens the source",
-    folded: (count: number) => `+${number.format(count)} alike`,
-    foldedTip: (count: number) => `${plural(count, "near-duplicate")} of this image not shown`,
+    folded: (count: number, open: boolean) =>
+      open ? "hide those alike" : `+${number.format(count)} alike`,
+    foldedTip: (count: number) => `${plural(count, "near-duplicate")} of this image`,
+    unfold: (count: number, name: string) => `${plural(count, "near-duplicate")} of ${name}`,
+    unfolded: (count: number) => `${plural(count, "near-duplicate")} shown`,
+    alike: "near-duplicate",
     tabs: {
       label: "Ways to see the results",
       grid: "Grid",
@@ -95,7 +99,8 @@ export const results = {
         decade: "decades",
       },
     },
-    fold: "Fold duplicates",
+    fold: "Fold",
+    foldWhat: " duplicates",
     floor: {
       label: "At least as similar as",
       none: "any",

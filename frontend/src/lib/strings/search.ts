@@ -1,5 +1,5 @@
 /** The search box and what stands around it. */
-import { plural, percent } from "./format";
+import { date, plural, percent } from "./format";
 
 export const search = {
   search: {
@@ -7,6 +7,7 @@ export const search = {
     lead: "By words, by photo, or both together.",
     form: "Search specimens",
     placeholder: "Describe a specimen, or drop, paste or choose a photo",
+    placeholderShort: "Describe a specimen, or add a photo",
     placeholderPhoto: "Add words",
     input: "Describe a specimen",
     submit: "Search",
@@ -16,6 +17,8 @@ export const search = {
     uploading: "Sending the photo …",
     notAnImage: "That is not a picture. Choose a JPEG, PNG, WebP or TIFF file.",
     examples: "Begin with a picture",
+    groups: "Or look through a group",
+    group: (name: string, count: number) => `${name}: ${plural(count, "image")}`,
     example: (label: string) => `More like ${label}`,
   },
   chip: {
@@ -50,6 +53,8 @@ export const search = {
       species: number;
       datasets: number;
       countries: number;
+      updated_at: string | null;
+      default_version: string | null;
     }) =>
       [
         plural(s.images, "image"),
@@ -57,7 +62,9 @@ export const search = {
         plural(s.species, "species", "species"),
         plural(s.datasets, "dataset"),
         plural(s.countries, "country", "countries"),
-      ].filter((part) => !part.startsWith("0 ")),
+        s.updated_at ? `updated ${date(s.updated_at)}` : "",
+        s.default_version ? `searched by ${s.default_version}` : "",
+      ].filter((part) => part && !part.startsWith("0 ")),
     none: "Nothing has been ingested yet. Run bin/demo, or bin/ingest and bin/ingest_embed.",
   },
 } as const;
