@@ -1,8 +1,10 @@
 """Records a second and memory while a Darwin Core Archive of any size is ingested.
 
 `python -m bench.ingest --rows 1000000` prints one line per 100,000 rows: rate, CPU time and highest
-memory of the reading process since the last one (PostgreSQL has its own), then the whole. With
-`--read` the rows are read and interpreted but not written. `--help` lists the options.
+memory of the reading process since the last one, then the whole. "all MB" is the memory of the
+reading process and of PostgreSQL's together, without PostgreSQL's shared buffers, at its highest
+in looks every half second. With `--read` the rows are read and interpreted but not written;
+`--archive` keeps the archive for the next time. `--help` lists the options.
 """
 
 import argparse
@@ -10,15 +12,18 @@ import asyncio
 import csv
 import json
 import multiprocessing
+import re
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
 
-from core.db.embedded import serve
+from core.db.embedded import serve, server_processes
 from core.db.engine import create_engine
 from core.db.migrate import migrate
 from ingestor.interpret import interpret
@@ -135,6 +140,33 @@ def highest_memory() -> int:
     return peak
 
 
+class Watch(threading.Thread):
+    """Looks at the memory of a process and of a database's, until `stop` is set."""
+
+    def __init__(self, process: int, home: Path) -> None:
+        super().__init__(daemon=True)
+        self._process = process
+        self._data = home.resolve() / "postgres"
+        self.stop = threading.Event()
+        self.highest = 0
+        """Bytes: shares of what is shared, without what processes share by shared memory."""
+
+    def run(self) -> None:
+        """Look every half second."""
+        while not self.stop.wait(0.5):
+            processes = [self._process, *(each.pid for each in server_processes(self._data))]
+            self.highest = max(self.highest, sum(map(own_memory, processes)))
+
+
+def own_memory(process: int) -> int:
+    """Bytes that a process has resident, its shares of files included, shared memory not."""
+    with suppress(OSError):  # it has ended
+        said = Path(f"/proc/{process}/smaps_rollup").read_text()
+        kilobytes = re.findall(r"^Pss_(?:Anon|File): +(\d+) kB", said, re.MULTILINE)
+        return sum(map(int, kilobytes)) * 1024
+    return 0
+
+
 async def read(folder: Path, home: Path, meter: Meter) -> None:
     """Read and interpret every row, and write none."""
     done = 0
@@ -182,6 +214,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--every", type=int, default=100_000, help="rows between two lines")
     parser.add_argument("--read", action="store_true", help="read and interpret only")
+    parser.add_argument(
+        "--archive", type=Path, help="folder of an archive of so many rows; made where it is not"
+    )
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     with (
@@ -190,13 +225,19 @@ def main() -> None:
     ):
         migrate(url)
         home = Path(folder)
-        size = write_archive(home / "archive", options.rows)
-        print(json.dumps({"archive MB": round(size / 1e6, 1)}), flush=True)
+        archive = options.archive or home / "archive"
+        if not archive.exists():
+            size = write_archive(archive, options.rows)
+            print(json.dumps({"archive MB": round(size / 1e6, 1)}), flush=True)
         hear, told = context.Pipe(duplex=False)
-        child = context.Process(target=measure, args=(options, home / "archive", home, url, told))
+        child = context.Process(target=measure, args=(options, archive, home, url, told))
         child.start()
         told.close()
-        print(json.dumps(hear.recv(), indent=2))
+        watch = Watch(child.pid or 0, home)
+        watch.start()
+        found = hear.recv()
+        watch.stop.set()
+        print(json.dumps(found | {"all MB": round(watch.highest / 1e6, 1)}, indent=2))
         child.join()
 
 

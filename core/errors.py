@@ -167,7 +167,7 @@ class FetchError(BioCosmosError):
         retry_after: float | None = None,
         tries: int = 10,
         then: str = "blocked",
-        host: Literal["fine", "trouble", "refused"] | None = None,
+        host: Literal["fine", "trouble", "refused", "unasked"] | None = None,
     ) -> None:
         super().__init__(detail)
         self.state = state
@@ -177,7 +177,7 @@ class FetchError(BioCosmosError):
         """Attempts at the image after which `retry` becomes the state `then`."""
         self.then = then
         self.host = host or ("trouble" if state == "retry" else "fine")
-        """What it says of the host: refused means that it turned us away altogether."""
+        """What it says of the host. refused: it turned us away altogether; unasked: nothing."""
         self.marks: tuple[str | None, str | None] = (None, None)
         """ETag and Last-Modified of an answer that was of no use."""
 

@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 UNKNOWN = "UNKNOWN"
 ALL_RIGHTS_RESERVED = "ALL-RIGHTS-RESERVED"
@@ -64,6 +65,7 @@ _CODES = (
 )
 
 
+@lru_cache(maxsize=1024)  # publishers say the same of all they have
 def parse(raw: str | None) -> str:
     """Return the code of a licence statement: "CC-BY-4.0", "CC0-1.0", "UNKNOWN", …
 

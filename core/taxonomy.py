@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 
@@ -57,6 +58,7 @@ _SUBGENUS = re.compile(r"\([A-ZÀ-Þ][a-zß-ÿ-]+\)")
 _EPITHET = re.compile(r"[a-zß-ÿ][a-zß-ÿ-]+")
 
 
+@lru_cache(maxsize=8192)  # collections hold many of a kind
 def parse_name(text: str, authorship: str | None = None) -> Name:
     """Take a scientific name apart; what is no name of a taxon comes back whole. Never raises.
 

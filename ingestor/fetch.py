@@ -1,12 +1,11 @@
 """Gets the bytes of an image from another host: one request a turn, redirects included."""
 
-import asyncio
 import importlib.metadata
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import aiohttp
@@ -16,6 +15,7 @@ from core.settings import Settings
 from ingestor import answers
 from ingestor.answers import retry_after
 from ingestor.hosts import Hosts, Turn, name_of
+from ingestor.paced import Paced
 from ingestor.robots import AGENT, FORBIDDEN, Robots
 
 __all__ = [
@@ -25,11 +25,9 @@ __all__ = [
     "is_loopback",
     "require_contact",
     "retry_after",
-    "session",
 ]
 
 REDIRECTS = 5
-_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=15, sock_read=30)
 MOVED = {301, 302, 303, 307, 308}
 _ROBOTS_BYTES = 5_000_000
 
@@ -59,6 +57,11 @@ def conditions(marks: Marks) -> dict[str, str]:
     return {name: mark for name, mark in zip(names, marks, strict=True) if mark}
 
 
+def marks_of(answer: aiohttp.ClientResponse) -> Marks:
+    """Return what an answer is marked with."""
+    return answer.headers.get("ETag"), answer.headers.get("Last-Modified")
+
+
 def is_loopback(url: str) -> bool:
     """Whether the URL leads to this very machine."""
     host = (urlsplit(url).hostname or "").lower()
@@ -86,12 +89,6 @@ def require_contact(settings: Settings) -> None:
         )
 
 
-def session(settings: Settings, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
-    """Return an HTTP session that presents us."""
-    headers = {"User-Agent": user_agent(settings.contact)}
-    return aiohttp.ClientSession(headers=headers, timeout=_TIMEOUT, trace_configs=list(traces))
-
-
 class Fetcher:
     """Fetches bytes by the leave of `hosts`; use as an async context manager."""
 
@@ -102,23 +99,15 @@ class Fetcher:
 
     async def __aenter__(self) -> "Fetcher":
         manners = self._hosts.manners
-        traced = aiohttp.TraceConfig()
-        traced.on_request_headers_sent.append(self._sent)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # `Hosts` counts them
-            headers={
-                "User-Agent": user_agent(self._settings.contact),
-                "Accept-Encoding": "identity",  # pictures are packed already
-            },
-            timeout=aiohttp.ClientTimeout(
+        self._web = Paced(
+            self._hosts,
+            # pictures are packed already; `answers` unpacks within bounds what is packed unasked
+            {"User-Agent": user_agent(self._settings.contact), "Accept-Encoding": "identity"},
+            aiohttp.ClientTimeout(
                 total=manners.total, sock_connect=manners.connect, sock_read=manners.read
             ),
-            trace_configs=[traced],
-            auto_decompress=False,  # `answers.body` does it within bounds
+            unpack=False,
         )
-        # aiohttp sends a request a second time where the host closes an idle connection; nobody
-        # gave leave for that one.
-        self._session._retry_connection = False
         return self
 
     async def __aexit__(
@@ -127,7 +116,7 @@ class Fetcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._session.close()
+        await self._web.__aexit__(kind, error, trace)
 
     async def fetch(self, url: str, turn: Turn | None = None, marks: Marks = UNMARKED) -> Fetched:
         """Return the bytes at a link; `turn`, where given, is in hand, and a slot of its host.
@@ -194,7 +183,7 @@ class Fetcher:
         except FetchError as error:
             if error.host == "fine":
                 await self._hosts.succeeded(turn)
-            else:
+            elif error.host != "unasked":
                 await self._hosts.failed(turn, error.host, error.detail, error.retry_after)
             raise
         await self._hosts.succeeded(turn)
@@ -203,11 +192,8 @@ class Fetcher:
     async def _send(
         self, url: str, turn: Turn, read: Read, headers: Mapping[str, str] | None
     ) -> "bytes | _Moved":
-        await asyncio.sleep(self._hosts.early(turn))
         try:
-            async with self._session.get(
-                url, allow_redirects=False, trace_request_ctx=turn, headers=headers
-            ) as answer:
+            async with self._web.ask(turn, "GET", url, headers=headers) as answer:
                 if answer.status in MOVED:
                     return _Moved(answer.headers.get("Location", ""))
                 return await read(answer)
@@ -222,9 +208,6 @@ class Fetcher:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise FetchError(f"the connection failed: {reason}", state="retry") from error
-
-    async def _sent(self, _: object, traced: SimpleNamespace, __: object) -> None:
-        await self._hosts.sent(traced.trace_request_ctx)
 
     def _target(self, url: str, location: str) -> str:
         """Return where a redirect leads; FetchError where we do not follow."""
@@ -242,7 +225,7 @@ class Fetcher:
     async def _read_image(self, answer: aiohttp.ClientResponse) -> bytes:
         answers.check_status(answer)
         answers.check_rights(answer, AGENT)
-        marks = answer.headers.get("ETag"), answer.headers.get("Last-Modified")
+        marks = marks_of(answer)
         try:
             data = await answers.body(answer, self._settings.max_image_bytes)
             answers.check_content(data, self._hosts.manners.placeholder)

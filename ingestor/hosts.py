@@ -1,8 +1,11 @@
 """What we may ask of a host, and when: rows of `host`, which bind all workers on all machines.
 
-A turn is one UPDATE of the host's row at the moment of the request, by the database's clock; so
-whoever asks next, wherever it runs, waits its turn. The breaker opens after failures in a row or
-one refusal; later one single probe is let through (half open), which closes or reopens it.
+A turn is one UPDATE of the host's row, by the database's clock. As long as nobody knows when its
+request left, the next turn is as late as if it left at the last moment at which it may; once the
+request is on its way, the next one is counted from then. So requests are apart as the pace says,
+however late a busy machine sends them and whoever asks next, wherever it runs. The breaker opens
+after failures in a row or one refusal; later one single probe is let through (half open), which
+closes or reopens it.
 """
 
 import asyncio
@@ -10,10 +13,10 @@ import random
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.errors import FetchError
@@ -28,8 +31,10 @@ PATIENCE = 20.0
 _LEAD = 0.05
 """Seconds before its time at which a turn may be taken, so that what the database and we take to
 get there delays nothing."""
-_LATE = 0.005
-"""Seconds late from which on the host's next turn moves too."""
+_STALE = 1.0
+"""Seconds after its time at which a turn is void."""
+_POLL = 0.01
+"""Seconds between looks for a turn that is about to be free."""
 _STEP, _FACTOR, _SLOWEST = 0.1, 0.5, 1 / 32
 """Additive increase and multiplicative decrease of the pace, as shares of the limit."""
 _PROBE = 180.0
@@ -39,25 +44,31 @@ _NAME = re.compile(r"^https?://(?:[^/?#]*@)?([^/?#]+)", re.IGNORECASE)
 _PERIOD = f"interval '1 s' * {MARGIN} * greatest(1 / pace, crawl_delay)"
 _TAKE = text(
     "UPDATE host SET requests = requests + 1,"
-    f" next_request_at = greatest(next_request_at, clock_timestamp()) + {_PERIOD},"
+    " next_request_at = greatest(next_request_at, clock_timestamp())"
+    f"  + interval '{_STALE} s' + {_PERIOD},"
     " breaker = CASE breaker WHEN 'open' THEN 'half_open' ELSE breaker END,"
     " cooldown_until = CASE breaker WHEN 'closed' THEN cooldown_until"
     f"  ELSE clock_timestamp() + interval '{_PROBE} s' END"
     " WHERE name = :name AND coalesce(cooldown_until, '-infinity') <= clock_timestamp()"
     f" AND coalesce(next_request_at, '-infinity') <= clock_timestamp() + interval '{_LEAD} s'"
-    " RETURNING breaker <> 'closed' OR failures > 0 OR pace < requests_per_second AS ailing,"
-    f" extract(epoch FROM next_request_at - {_PERIOD}) AS at,"
+    " RETURNING requests, breaker <> 'closed' OR failures > 0 OR pace < requests_per_second"
+    f"  AS ailing, extract(epoch FROM next_request_at - interval '{_STALE} s' - {_PERIOD}) AS at,"
     " extract(epoch FROM clock_timestamp()) AS now"
 )
 _WAIT = text(
-    # how long a probe takes nobody knows
-    "SELECT CASE breaker WHEN 'half_open' THEN 1.0 ELSE extract(epoch FROM greatest("
-    f" next_request_at - interval '{_LEAD} s', cooldown_until) - clock_timestamp()) END"
-    " FROM host WHERE name = :name"
+    # How long a probe takes nobody knows. Of a turn that is out the request leaves on time, most
+    # likely: that is when to look again.
+    "SELECT CASE WHEN breaker = 'half_open' THEN 1.0 ELSE extract(epoch FROM greatest("
+    f" next_request_at - interval '{_LEAD} s', cooldown_until) - clock_timestamp()"
+    f" - CASE WHEN next_request_at - clock_timestamp() > {_PERIOD}"
+    f"  THEN interval '{_STALE} s' ELSE interval '0' END) END FROM host WHERE name = :name"
 )
-_LATER = text(
-    "UPDATE host SET next_request_at = next_request_at + interval '1 s' * :seconds"
-    " WHERE name = :name"
+_MINE = "WHERE name = :name AND requests = :number"  # nobody else has had a turn since
+_SENT = text(f"UPDATE host SET next_request_at = to_timestamp(:at) + {_PERIOD} {_MINE}")
+_UNSENT = text(
+    "UPDATE host SET next_request_at = to_timestamp(:at), requests = requests - 1,"
+    " cooldown_until = CASE WHEN breaker <> 'half_open' THEN cooldown_until END,"
+    f" breaker = CASE breaker WHEN 'half_open' THEN 'open' ELSE breaker END {_MINE}"
 )
 _FAILED = text(
     "UPDATE host SET errors = errors + 1, trouble = :trouble, failures = :failures,"
@@ -79,15 +90,19 @@ def name_of(url: str) -> str | None:
     return found[1].lower() if found else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Turn:
     """Leave to send one request, at a time."""
 
     name: str
+    number: int
+    """Of the host's turns."""
     ailing: bool
     """Whether a success would change the host's state."""
     at: float
     """When, by the database's clock, in seconds since 1970."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it was used or given back."""
 
 
 class Hosts:
@@ -148,9 +163,9 @@ class Hosts:
         row = (await connection.execute(_TAKE, {"name": name})).one_or_none()
         if row is None:
             wait = (await connection.execute(_WAIT, {"name": name})).scalar_one()
-            return max(float(wait or 0.0), 0.001)
+            return max(float(wait or 0.0), _POLL)
         self._offset = min(self._offset, time.monotonic() - float(row.now))
-        return Turn(name, row.ailing, float(row.at))
+        return Turn(name, row.requests, row.ailing, float(row.at))
 
     async def turn(self, name: str) -> Turn:
         """Wait for a turn. FetchError (pending) where the host is to be left in peace longer."""
@@ -180,22 +195,47 @@ class Hosts:
                 )
             ).one()
         if self._hopeless(host.failures):
-            return FetchError(given_up(host.trouble), state="blocked")
-        return FetchError("the host is left in peace", state="pending", retry_after=seconds)
+            return FetchError(given_up(host.trouble), state="blocked", host="unasked")
+        said = "the host is left in peace"
+        return FetchError(said, state="pending", retry_after=seconds, host="unasked")
 
     def _hopeless(self, failures: int) -> bool:
         return failures >= self.manners.breaker_after + self.manners.probes
 
-    def early(self, turn: Turn) -> float:
-        """Return the seconds until the turn's time; below 0 it is past."""
-        return turn.at + self._offset - time.monotonic()
+    async def ready(self, turn: Turn) -> None:
+        """Wait for the turn's time; to be called right before the request is sent.
+
+        A turn whose time has long passed is given back for another one, which is waited for:
+        FetchError (pending) as from `turn`.
+        """
+        while (early := turn.at - self._now()) > 0 or early < -_STALE:
+            if early > 0:
+                await asyncio.sleep(early)
+            else:
+                await self.give_back(turn)
+                new = await self.turn(turn.name)
+                turn.number, turn.ailing, turn.at = new.number, new.ailing, new.at
+                turn.over.clear()
 
     async def sent(self, turn: Turn) -> None:
-        """To be called when the request is on its way: where it went late, so does the next."""
-        late = -self.early(turn)
-        if late > _LATE:
-            async with self.engine.begin() as connection:
-                await connection.execute(_LATER, {"name": turn.name, "seconds": min(late, 1.0)})
+        """To be called when the request is on its way: the next one is counted from now."""
+        await self._put_down(turn, _SENT, self._now())
+
+    async def give_back(self, turn: Turn) -> None:
+        """To be called when no request will be sent; nothing happens where one was."""
+        await self._put_down(turn, _UNSENT, turn.at)
+
+    async def _put_down(self, turn: Turn, statement: TextClause, at: float) -> None:
+        if turn.over.is_set():
+            return
+        values = {"name": turn.name, "number": turn.number, "at": at}
+        async with self.engine.begin() as connection:
+            await connection.execute(statement, values)
+        turn.over.set()
+
+    def _now(self) -> float:
+        """The database's clock, or a little less: by what its quickest answer took to get here."""
+        return time.monotonic() - self._offset
 
     async def succeeded(self, turn: Turn) -> None:
         """The host answered as hosts should, whether or not it had what we wanted."""
@@ -207,6 +247,7 @@ class Hosts:
         self, turn: Turn, health: Health, trouble: str, retry_after: float | None
     ) -> None:
         """Slow down, rest and perhaps open the breaker; `given_up` where that has no end."""
+        await self.sent(turn)  # where it was not, as with a connection that was refused
         manners = self.manners
         async with self.engine.begin() as connection:
             host = (

@@ -1,6 +1,7 @@
 """Identifiers that come out the same at every ingest of the same thing."""
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID, uuid5
 
@@ -15,6 +16,7 @@ def local_key(path: Path) -> str:
     return f"{path.name}-{hashlib.sha256(str(path).encode()).hexdigest()[:10]}"
 
 
+@lru_cache(maxsize=1024)  # of every row and image
 def dataset_id(source: str, key: str) -> UUID:
     """Return the id of dataset `key` of a kind of source."""
     return uuid5(_NAMESPACE, f"dataset:{source}:{key}")

@@ -67,6 +67,8 @@ class Lanes:
         self._after: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(AFTER)
         self._taking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: dict[str, Turn] = {}
+        """The last of each host."""
 
     async def run(self) -> None:
         """Work until no link is due, and none will be soon."""
@@ -137,6 +139,8 @@ class Lanes:
         end = time.monotonic() + ROUND * random.uniform(0.5, 1.0)
         while time.monotonic() < end and not self._hosts.slots.wanted(name):
             async with self._taking[name]:  # the other lanes would only ask in vain
+                if before := self._turns.get(name):
+                    await before.over.wait()
                 while isinstance(taken := await self._take(name), float) and taken <= PATIENCE:
                     await asyncio.sleep(taken)
             if taken is None or isinstance(taken, float):
@@ -154,6 +158,7 @@ class Lanes:
                 await connection.rollback()
                 return None
             await connection.commit()
+        self._turns[name] = turn
         return leased, turn
 
     async def _one(self, leased: Leased, turn: Turn) -> None:
@@ -162,6 +167,7 @@ class Lanes:
             found = await self._fetcher.fetch(leased.fetch_url, turn, leased.marks)
         except FetchError as error:
             found = error
+        await self._hosts.give_back(turn)  # nobody was asked, as where robots.txt forbids it
         await self._room.acquire()
         task = asyncio.create_task(self._settle(leased, found))
         task.add_done_callback(lambda _: self._room.release())

@@ -13,7 +13,9 @@ from core import licences
 
 LEASE_MINUTES = 10
 _LOCK = 0x70696373  # "pics": held, shared, by every process that fetches
-_OPEN = "state IN ('pending', 'leased', 'retry')"
+_LOST = "('gone', 'blocked', 'invalid')"
+_OPEN = "state IN ('pending', 'leased', 'retry') AND same_as IS NULL"
+# What another image is shown for is not fetched too.
 _DUE = (
     f"{_OPEN} AND (state = 'pending' OR (state = 'retry' AND retry_at <= now())"
     " OR (state = 'leased' AND lease_until < now()))"
@@ -33,6 +35,15 @@ _LEASE_OF_HOST = text(
         # backwards through the index: first what was never tried
         wanted=f"{_DUE} AND host = :host ORDER BY host DESC, retry_at DESC NULLS FIRST LIMIT 1"
     )
+)
+_PICTURE = ("width", "height", "bytes", "sha256", "phash", "state", "reason")
+_SHARE = text(
+    f"UPDATE image SET {', '.join(f'{name} = shown.{name}' for name in _PICTURE)},"
+    " retry_at = NULL, lease_until = NULL, updated_at = now() FROM image AS shown"
+    " WHERE image.same_as = shown.id AND (:all OR shown.id = ANY(:ids))"
+    " AND image.state IN ('pending', 'retry') AND (shown.state = 'ok' OR"
+    f" (shown.state IN {_LOST} AND shown.fetch_url = image.fetch_url))"
+    " RETURNING image.licence, image.sha256"
 )
 
 
@@ -60,6 +71,15 @@ class Leased:
     def private(self) -> bool:
         """Whether a copy may be worked on but not shown."""
         return self.remote and not licences.describe(self.licence).allows_copy
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A picture that an image has by another one's having been fetched."""
+
+    licence: str | None
+    """The image's own: what it allows, the other's may not."""
+    sha256: str
 
 
 @asynccontextmanager
@@ -113,6 +133,26 @@ async def settle(connection: AsyncConnection, results: Sequence[Mapping[str, obj
     )
 
 
+async def share(connection: AsyncConnection, shown: Sequence[UUID] | None = None) -> list[Shared]:
+    """Give what came of images `shown` (None: all) to those that they are shown for.
+
+    They are the same picture: had once, all have it; gone from a link, it is gone for all that have
+    that link. Returns the pictures that were given.
+    """
+    given = {"ids": list(shown or ()), "all": shown is None}
+    found = await connection.execute(_SHARE, given)
+    return [Shared(row.licence, row.sha256) for row in found if row.sha256]
+
+
+async def eclipsed(connection: AsyncConnection, most: int) -> list[UUID]:
+    """Return images that cannot be had and are shown for others that perhaps can be."""
+    statement = text(
+        "SELECT DISTINCT shown.id FROM image JOIN image AS shown ON shown.id = image.same_as"
+        f" WHERE image.state IN ('pending', 'retry') AND shown.state IN {_LOST} LIMIT :most"
+    )
+    return list((await connection.execute(statement, {"most": most})).scalars())
+
+
 async def due(connection: AsyncConnection, *, remote: bool) -> int:
     """Return how many images are due."""
     statement = text(f"SELECT count(*) FROM image WHERE {_DUE} AND (host IS NOT NULL) = :remote")
@@ -146,8 +186,9 @@ async def next_due(connection: AsyncConnection) -> float | None:
     """Return in how many seconds an image of a host may be asked for; None where none is left."""
     statement = text(
         "SELECT extract(epoch FROM min(greatest(cooldown_until, CASE WHEN"
-        " EXISTS (SELECT FROM image WHERE host = name AND state = 'pending') THEN now() ELSE"
-        " (SELECT min(retry_at) FROM image WHERE host = name AND state = 'retry') END)) - now())"
+        f" EXISTS (SELECT FROM image WHERE host = name AND state = 'pending' AND {_OPEN})"
+        " THEN now() ELSE (SELECT min(retry_at) FROM image WHERE host = name"
+        f"  AND state = 'retry' AND {_OPEN}) END)) - now())"
         f" FROM host WHERE EXISTS (SELECT FROM image WHERE host = name AND {_OPEN}"
         " AND state <> 'leased')"
     )

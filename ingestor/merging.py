@@ -142,6 +142,20 @@ async def regroup(
     return await apply(connection, found, links) if found else 0
 
 
+async def regroup_new(connection: AsyncConnection, rows: Sequence[Mapping[str, object]]) -> int:
+    """Do as `regroup` with records that nobody knew before, nor their images, by their columns."""
+    given = {
+        "occurrence_key": [key for row in rows if (key := row["occurrence_key"]) is not None],
+        "catalog_key": [key for row in rows if (key := row["catalog_key"]) is not None],
+        "pictures": [],
+        "specimens": [],
+        "known": True,
+    }
+    if not (await connection.execute(_NEAR, given)).first():  # as nearly always
+        return 0
+    return await regroup(connection, [UUID(str(row["id"])) for row in rows])
+
+
 async def hold_pictures(
     connection: AsyncConnection, pictures: Sequence[str], ids: Sequence[UUID]
 ) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core import images
+from core import images, licences
 from core.db.engine import translate_errors
 from core.errors import FetchError, TooLarge, UnreadableImage
 from core.settings import Settings
@@ -20,7 +20,7 @@ from ingestor import leases, merging
 from ingestor.fetch import UNMARKED, Fetched, Fetcher, Marks, require_contact
 from ingestor.hosts import Hosts
 from ingestor.lanes import Budget, Lanes
-from ingestor.leases import Leased
+from ingestor.leases import Leased, Shared
 from ingestor.local import LocalFiles
 from ingestor.manners import Manners
 from ingestor.records import in_general
@@ -28,6 +28,7 @@ from ingestor.records import in_general
 AT_ONCE = 32
 """Images of this machine in work at a time."""
 DECODERS = 4
+SHARED_AT_ONCE = 500
 THUMBNAIL = 512
 """Pixels of the longer side."""
 
@@ -63,7 +64,9 @@ async def fetch_images(
     run = _Run(engine, settings, manners or Manners(), limit, progress)
     with translate_errors(), ThreadPoolExecutor(DECODERS) as run.threads:
         async with leases.fetching(engine):
+            await run.share()
             await run.local()
+            await run.share()
             if rate is None:
                 return run.counts()
             async with engine.connect() as connection:
@@ -71,6 +74,8 @@ async def fetch_images(
                     require_contact(settings)
             async with Hosts(engine, rate, run.manners) as hosts:
                 await run.remote(hosts)
+                while await run.share():
+                    await run.remote(hosts)
     return run.counts()
 
 
@@ -104,6 +109,31 @@ class _Run:
             if state != "ok":
                 found.reasons[state, in_general(reason)] += 1
         return found
+
+    async def share(self) -> bool:
+        """Let images have what those have that are shown for them.
+
+        Where those cannot be had, the others are to be had instead: whether there are any.
+        """
+        async with self._engine.begin() as connection:
+            given = await leases.share(connection)
+        await self._publish(given)
+        dealt_with: set[UUID] = set()
+        while True:
+            async with self._engine.begin() as connection:
+                await merging.lock(connection)
+                lost = await leases.eclipsed(connection, SHARED_AT_ONCE)
+                if dealt_with.issuperset(lost):
+                    return bool(dealt_with.difference(lost))
+                await merging.regroup_pictures(connection, [], lost)
+            dealt_with.update(lost)
+
+    async def _publish(self, given: Sequence[Shared]) -> None:
+        """Keep a copy to be shown where one of the portals allows what another one does not."""
+        for each in given:
+            allowed = licences.describe(each.licence).allows_copy
+            if allowed and not self._store.has(each.sha256):
+                await asyncio.to_thread(publish, self._store, each.sha256, self._settings)
 
     async def local(self) -> None:
         """Deal with all images that lie on this machine."""
@@ -190,8 +220,10 @@ class _Run:
             same = stored and await merging.hold_pictures(connection, pictures, list(stored))
             for alike in by_shape.values():
                 await leases.settle(connection, alike)
+            given = await leases.share(connection, list(stored)) if same else []
             if same:
                 await merging.regroup_pictures(connection, pictures, list(stored))
+        await self._publish(given)
         for result in results:
             self._last[result["id"]] = str(result["state"]), str(result["reason"])
         if self._progress:
@@ -222,6 +254,16 @@ def keep(
         "sha256": key,
         "phash": images.dhash(small),
     }
+
+
+def publish(store: Store, key: str, settings: Settings) -> bool:
+    """Make a working copy one that can be shown, with its thumbnail; False where there is none."""
+    private = store.path(key, "private")
+    if not private.is_file():
+        return False
+    keep(private.read_bytes(), store, settings)
+    private.unlink(missing_ok=True)
+    return True
 
 
 def _marked(marks: Marks) -> dict[str, object]:

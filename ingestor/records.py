@@ -97,9 +97,12 @@ async def write_batch(connection: AsyncConnection, batch: Batch, job: UUID) -> C
     images = [row for _, row in sorted(batch.images.items(), key=_number)]
     counts["images_new"], _ = await upsert(connection, _IMAGES, images)
     counts["images_linked"] = len(batch.links)
-    before = await _images_of(connection, list(batch.records))
-    relinked = await _link(connection, batch)
-    await _regroup(connection, batch, fresh, known, relinked=relinked)
+    before = await _images_of(connection, list(known))
+    relinked = await _link(connection, batch, known)
+    if known or counts["images_new"] < len(images):
+        await _regroup(connection, batch, fresh, known, relinked=relinked)
+    else:
+        await merging.regroup_new(connection, fresh)
     await facts.refresh(connection, sorted(before | set(batch.images)))
     rejected = [row | {"job_id": job} for _, row in sorted(batch.rejections.items())]
     await upsert(connection, _REJECTIONS, rejected)
@@ -115,12 +118,19 @@ def _number(item: tuple[UUID, Columns]) -> int:
     return item[0].int  # compares faster than the UUID, in the same order
 
 
+def _numbers(item: tuple[tuple[UUID, UUID], int]) -> tuple[int, int]:
+    record, image = item[0]
+    return record.int, image.int
+
+
 def in_general(reason: str) -> str:
     """Return the reason without what is particular to one row, for counting."""
     return re.sub(r"\d[\d,.]*", "…", reason.split(": ")[0])
 
 
 async def _images_of(connection: AsyncConnection, records: Sequence[UUID]) -> set[UUID]:
+    if not records:
+        return set()
     links = tables.record_image
     found = await connection.scalars(select(links.c.image_id).where(links.c.record_id.in_(records)))
     return set(found)
@@ -169,16 +179,18 @@ async def _touch(connection: AsyncConnection, unchanged: Sequence[UUID]) -> None
         )
 
 
-async def _link(connection: AsyncConnection, batch: Batch) -> bool:
+async def _link(connection: AsyncConnection, batch: Batch, known: Mapping[UUID, Any]) -> bool:
     """Make the records' images exactly those of the batch; returns whether they were others."""
     rows = [
         {"record_id": record, "image_id": image, "position": position}
-        for (record, image), position in sorted(batch.links.items())
+        for (record, image), position in sorted(batch.links.items(), key=_numbers)
     ]
-    gone = await connection.execute(
-        _UNLINK, {"records": list(batch.records), "rows": json.dumps(rows, default=str)}
-    )
-    return any(await upsert(connection, _LINKS, rows)) or gone.rowcount > 0
+    gone = 0
+    if known:
+        old = json.dumps([row for row in rows if row["record_id"] in known], default=str)
+        found = await connection.execute(_UNLINK, {"records": list(known), "rows": old})
+        gone = found.rowcount
+    return any(await upsert(connection, _LINKS, rows)) or gone > 0
 
 
 async def withdraw_unseen(connection: AsyncConnection, job: UUID) -> int:

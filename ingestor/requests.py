@@ -45,7 +45,7 @@ async def opened(
         with FolderSource(Path(request.path), records, title=request.title) as folder:
             yield folder
     elif isinstance(request, Dwca):
-        path = archive or await _archive(request, settings)
+        path = archive or await _archive(request, settings, engine)
         with DwcaSource(path, settings.home.resolve() / "archives") as table:
             yield table
     else:
@@ -61,8 +61,10 @@ async def opened(
                 yield await _searched(request, settings, portal, since)
 
 
-async def _archive(request: Dwca, settings: Settings) -> Path:
-    return await download(request.path, settings) if request.remote else Path(request.path)
+async def _archive(request: Dwca, settings: Settings, engine: AsyncEngine) -> Path:
+    if not request.remote:
+        return Path(request.path)
+    return await download(request.path, settings, engine, rate=request.rate)
 
 
 async def _idigbio(

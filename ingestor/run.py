@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
@@ -11,11 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.db.engine import translate_errors
 from ingestor import jobs, records
-from ingestor.interpret import Batch, interpret
+from ingestor.interpret import Batch, Columns, interpret
 from ingestor.jobs import IngestJob
 from ingestor.receipt import Receipt, make_receipt
 from ingestor.sources.base import Page, Rejected, Source
 
+_TAXA = 20_000
+"""Taxa that a run remembers to have written."""
 _UNSTORABLE = {"22", "54"}
 """Classes of SQLSTATE: the data are at fault, or a limit such as that of an index."""
 
@@ -60,7 +62,7 @@ async def _read(
     progress: Progress | None,
 ) -> None:
     """Write one page while the next one is read and interpreted."""
-    known: set[UUID] = set()
+    known = _Known()
     writing: asyncio.Task[None] | None = None
 
     async def write(page: Page, batch: Batch) -> None:
@@ -87,10 +89,31 @@ async def _read(
             await asyncio.gather(writing, return_exceptions=True)
 
 
+@dataclass
+class _Known:
+    """What a run has written already and need not write with every page."""
+
+    datasets: set[UUID] = field(default_factory=set)
+    taxa: dict[tuple[object, object], int] = field(default_factory=dict)
+    """Key to hash of the columns."""
+
+    def new_taxa(self, batch: Batch) -> dict[tuple[object, object], Columns]:
+        """Return the taxa of the batch that are new or differ."""
+        return {k: v for k, v in batch.taxa.items() if self.taxa.get(k) != hash(str(v))}
+
+    def add(self, batch: Batch) -> None:
+        """Remember what is committed."""
+        self.datasets.update(batch.datasets)
+        if len(self.taxa) > _TAXA:
+            self.taxa.clear()
+        self.taxa |= {key: hash(str(row)) for key, row in batch.taxa.items()}
+
+
 async def _write(
-    engine: AsyncEngine, source: Source, page: Page, batch: Batch, job: IngestJob, known: set[UUID]
+    engine: AsyncEngine, source: Source, page: Page, batch: Batch, job: IngestJob, known: _Known
 ) -> None:
-    datasets = [row for own, row in batch.datasets.items() if own not in known]
+    datasets = [row for own, row in batch.datasets.items() if own not in known.datasets]
+    batch.taxa = known.new_taxa(batch)
     async with engine.begin() as connection:
         await records.write_datasets(connection, datasets)
         counts = await _write_rows(connection, source, page, batch, job.id)
@@ -98,7 +121,7 @@ async def _write(
         await jobs.advance(connection, after)
     # Only what is committed counts: a failed write leaves the job where it was.
     job.cursor, job.done, job.counts = after.cursor, after.done, after.counts
-    known.update(batch.datasets)
+    known.add(batch)
 
 
 async def _write_rows(

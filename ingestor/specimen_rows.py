@@ -18,6 +18,8 @@ _Row = Row[Any]
 Links = Mapping[UUID, Sequence[_Row]]
 """Rows of `record_image` with what is known of the image, by record."""
 
+_HAD = {"ok": 0, "gone": 2, "blocked": 2, "invalid": 2}
+"""Order of images by state; what may still be had lies between."""
 COMPARED = (
     "occurrence_id", "institution_code", "collection_code", "catalog_number", "basis_of_record",
     "family", "species",
@@ -88,12 +90,13 @@ def _same(members: Sequence[UUID], links: Links) -> dict[UUID, UUID | None]:
     """Of a specimen's images that are one: what is shown instead of each of the others.
 
     They have the same bytes, or are the same link in whatever size a portal offers it. One that we
-    have is shown before one that we lack; one that shows other records too stays.
+    have is shown before one that we lack, and that before one that cannot be had; one that shows
+    other records too stays.
     """
     published = [link for own in members for link in links[own] if not link.merged]
     first: dict[str, UUID] = {}
     folded: dict[UUID, UUID | None] = {}
-    for link in sorted(published, key=lambda link: link.state != "ok"):
+    for link in sorted(published, key=lambda link: _HAD.get(link.state, 1)):
         marks = [mark for mark in (link.sha256, _address(link.identifier)) if mark]
         instead = next((first[mark] for mark in marks if mark in first), link.image_id)
         if link.owners > 1:

@@ -63,9 +63,9 @@ def catalog_key(institution: str | None, collection: str | None, number: str | N
     if not code:
         return None
     for prefix in (code, part):
-        if any(letter.isdigit() for letter in plain.removeprefix(prefix)):
+        if any(map(str.isdigit, plain.removeprefix(prefix))):
             plain = plain.removeprefix(prefix)
-    if not any(letter.isdigit() for letter in plain):
+    if not any(map(str.isdigit, plain)):
         return None
     return f"{code}|{part}|{plain}"
 
@@ -79,7 +79,7 @@ def hashed(key: str | None) -> int | None:
 
 def _plain(text: str | None) -> str:
     folded = unicodedata.normalize("NFKC", text or "").casefold()
-    return "".join(letter for letter in folded if letter.isalnum())
+    return "".join(filter(str.isalnum, folded))
 
 
 def shown(candidates: Iterable[Candidate]) -> dict[UUID, UUID]:

@@ -12,7 +12,7 @@ from sqlalchemy import Row, text
 
 from core import licences
 from core.storage import Store
-from ingestor.pictures import keep
+from ingestor.pictures import publish
 from ingestor.work import Work
 
 DEAD_DAYS = 30
@@ -20,7 +20,7 @@ DEAD_DAYS = 30
 _BATCH = 1000
 _AGAIN = text(
     "UPDATE image SET state = 'retry', retry_at = now(), attempts = 0 WHERE host IS NOT NULL"
-    " AND state IN ('gone', 'blocked', 'invalid')"
+    " AND state IN ('gone', 'blocked', 'invalid') AND same_as IS NULL"
     f" AND updated_at < now() - interval '{DEAD_DAYS} days'"
     " AND EXISTS (SELECT FROM record_image JOIN record ON record.id = record_id"
     "  WHERE image_id = image.id AND withdrawn_at IS NULL)"
@@ -95,7 +95,7 @@ async def follow_licences(work: Work) -> None:
         for row in rows:
             if licences.describe(row.licence).allows_copy and not store.has(row.sha256):
                 opened += 1
-                if not await asyncio.to_thread(_publish, store, row.sha256, work):
+                if not await asyncio.to_thread(publish, store, row.sha256, work.settings):
                     gone.append(row.id)
         if gone:
             async with work.engine.begin() as connection:
@@ -103,13 +103,3 @@ async def follow_licences(work: Work) -> None:
     if opened:
         work.tell.note(f"{opened:,} images may be shown now")
     work.tell.job.counts["licences opened"] += opened
-
-
-def _publish(store: Store, key: str, work: Work) -> bool:
-    """Make a working copy one that can be shown, with its thumbnail; False where there is none."""
-    private = store.path(key, "private")
-    if not private.is_file():
-        return False
-    keep(private.read_bytes(), store, work.settings)
-    private.unlink(missing_ok=True)
-    return True

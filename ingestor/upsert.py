@@ -41,7 +41,9 @@ async def upsert(
     given = list(rows)
     if not given:
         return 0, 0
-    payload = json.dumps(given, default=str, ensure_ascii=False)
+    # What is not named is NULL: most columns of most rows.
+    named = [{name: value for name, value in row.items() if value is not None} for row in given]
+    payload = json.dumps(named, default=str, ensure_ascii=False)
     found = (await connection.execute(prepared, {"rows": payload})).scalars().all()
     new = sum(found)
     return new, len(found) - new

@@ -1,6 +1,7 @@
 """Countries of ISO 3166-1 and the other names that labels give them."""
 
 import unicodedata
+from functools import lru_cache
 
 _ISO = """
 AD AND Andorra; AE ARE United Arab Emirates; AF AFG Afghanistan; AG ATG Antigua and Barbuda; AI
@@ -93,6 +94,7 @@ _CODES |= {code.lower(): code for code in NAMES}
 _CODES |= {_folded(entry[3:]): entry[:2] for entry in _entries(_OTHER_NAMES)}
 
 
+@lru_cache(maxsize=1024)
 def country_code(text: str) -> str | None:
     """Return the two-letter code of a country given by name or code; None when it is neither."""
     return _CODES.get(_folded(text))

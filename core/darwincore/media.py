@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from core.darwincore.record import ParsedRecord, is_link, stated_licence
@@ -73,6 +72,8 @@ def parse_media(row: Mapping[str, str], record: ParsedRecord | None = None) -> P
 
 
 def _refuse_other_kinds(kind: str, media_type: str) -> None:
+    if not kind and not media_type:
+        return
     word = re.sub(r"[\W_]", "", re.split(r"[/#:]", kind.rstrip("/"))[-1]).lower()
     if word not in _STILL:
         raise RejectedRow(f"the medium is of type {kind!r}, not a still image")
@@ -114,7 +115,9 @@ def _suffix(identifier: str) -> str:
         path = urlsplit(identifier).path if is_link(identifier) else identifier
     except ValueError:  # an address such as http://[
         return ""
-    return PurePosixPath(path).suffix.lower()
+    name = path.rstrip("/").rpartition("/")[2]
+    dot = name.rfind(".")
+    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
 
 
 _ORIENTATIONS = (  # numbers: http://rs.tdwg.org/acorient/values/

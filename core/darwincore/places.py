@@ -10,6 +10,7 @@ MAX_UNCERTAINTY_M = 5_000_000.0
 """Metres; GBIF takes larger values for mistakes too."""
 
 _NUMBER = r"\d+(?:[.,]\d+)?"
+_DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _DEGREES = re.compile(
     rf"(?P<before>[NSEW])?\s*(?P<d>[+-]?{_NUMBER})\s*(?:°|º|deg)?\s*"
     rf"(?:(?P<m>{_NUMBER})\s*['′’]?\s*(?:(?P<s>{_NUMBER})\s*(?:\"|″|”|'')?\s*)?)?"
@@ -41,6 +42,8 @@ def coordinates(
 
 def _degrees(text: str | None, hemispheres: str) -> float | None:
     """Read "-10.25", "10,25", "10.25 S" or 10° 15' 0" S; None when it is none of these."""
+    if text and _DECIMAL.fullmatch(text):  # as nearly always
+        return float(text)
     found = _DEGREES.fullmatch(text or "")
     if found is None:
         return None

@@ -212,6 +212,9 @@ def stated_licence(found: Mapping[str, str]) -> tuple[str | None, str]:
     return (statements[0] if statements else None), licences.UNKNOWN
 
 
+_LINK = re.compile(r"https?://\S+", re.IGNORECASE)
+
+
 def is_link(text: str) -> bool:
     """Whether the text is one http(s) link."""
-    return re.fullmatch(r"https?://\S+", text, re.IGNORECASE) is not None
+    return _LINK.fullmatch(text) is not None

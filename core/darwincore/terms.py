@@ -65,13 +65,15 @@ def term(name: str) -> str:
     return _BY_KEY.get(squeezed, local)
 
 
+_LONGEST_BLANK = 15
 _BLANK = {"", "null", r"\n", "n/a", "nan", "none", "-", "--", "[no agent data]"}
 
 
 def clean(value: str) -> str | None:
     """Return the value without surrounding space, or None where it says that there is none."""
-    value = " ".join(value.split())
-    return None if value.lower() in _BLANK else value
+    plain = value.isprintable() and "  " not in value  # as nearly always
+    value = value.strip() if plain else " ".join(value.split())
+    return None if len(value) <= _LONGEST_BLANK and value.lower() in _BLANK else value
 
 
 def cells(row: Mapping[str, str]) -> dict[str, str]:

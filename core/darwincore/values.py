@@ -1,6 +1,7 @@
 """Words of controlled vocabularies, however written."""
 
 import re
+from functools import lru_cache
 
 _BASES = (
     "PreservedSpecimen FossilSpecimen LivingSpecimen HumanObservation MachineObservation"
@@ -25,10 +26,15 @@ def basis_of_record(text: str | None, issues: list[str]) -> str | None:
     """Return the Darwin Core class, "PreservedSpecimen" from "PRESERVED_SPECIMEN"."""
     if text is None:
         return None
-    found = _BASIS.get(re.sub(r"[\W_]+", "", re.split(r"[/#:]", text)[-1]).lower())
+    found = _basis(text)
     if found is None:
         issues.append("BASIS_OF_RECORD_INVALID")
     return found
+
+
+@lru_cache(maxsize=256)
+def _basis(text: str) -> str | None:
+    return _BASIS.get(re.sub(r"[\W_]+", "", re.split(r"[/#:]", text)[-1]).lower())
 
 
 def sex(text: str | None) -> str | None:

@@ -31,6 +31,12 @@ _OF_RECORD = {rank: f"r.{rank}" if rank != "order" else 'r."order"' for rank in 
     "sex": "r.sex",
     "life_stage": "r.life_stage",
 }
+_NEEDED = [
+    *(f'r."{rank}"' for rank in RANKS),
+    *("r.canonical_name", "r.dataset_id", "r.institution_code", "r.collection_code", "r.sex"),
+    *("r.country_code", "r.country", "r.basis_of_record", "r.life_stage", "r.type_status"),
+    *("r.taxon_rank", "r.vernacular_name"),
+]
 
 
 def _prefixed(alias: str) -> str:
@@ -75,24 +81,43 @@ FROM image i LEFT JOIN LATERAL (
   FROM {_LINKED} WHERE {_CURRENT} ORDER BY r.specimen_id IS NOT NULL, r.id LIMIT 1
 ) AS first ON true
 """
+# Every fact of many images, once: to hash what all of them repeat would take most of the time.
+_FACTS_OF_MANY = f"""
+  SELECT of_image.* FROM image i
+    CROSS JOIN LATERAL (VALUES {_pairs(_IMAGE)}) AS of_image(kind, value) WHERE {{which}}
+  UNION
+  SELECT fact.* FROM linked r
+    CROSS JOIN LATERAL (VALUES {_pairs(_OF_RECORD)}) AS fact(kind, value)
+  UNION
+  SELECT 'type_status', lower(word) FROM linked r
+    CROSS JOIN LATERAL regexp_split_to_table(r.type_status, '[^A-Za-z]+') AS word
+"""
+# OFFSET 0 has each image's records looked up by index, whatever the planner does not know of tables
+# that have just begun to grow.
+_LINKED_TO_MANY = f"""
+WITH linked AS MATERIALIZED (SELECT r.* FROM image i CROSS JOIN LATERAL (
+  SELECT {", ".join(_NEEDED)} FROM {_LINKED} WHERE {_CURRENT} OFFSET 0
+) AS r WHERE {{which}})
+"""
 # What the hashes mean, spelt as first seen; in the order of keys, so that no two writers deadlock.
 MEANINGS = f"""
-INSERT INTO fact (hash, kind, value)
-SELECT DISTINCT ON (1) {_HASH}, kind, value
-FROM image i CROSS JOIN LATERAL ({_FACTS_OF_IMAGE}) AS facts(kind, value)
-WHERE value <> '' AND {{which}} ORDER BY 1, value COLLATE "C" ON CONFLICT DO NOTHING
+{_LINKED_TO_MANY} INSERT INTO fact (hash, kind, value)
+SELECT DISTINCT ON (1) given.hash, given.kind, given.value FROM (
+  SELECT {_HASH} AS hash, kind, value FROM ({_FACTS_OF_MANY}) AS facts(kind, value)
+  WHERE value <> ''
+) AS given LEFT JOIN fact AS known ON known.hash = given.hash WHERE known.hash IS NULL
+ORDER BY 1, given.value COLLATE "C" ON CONFLICT DO NOTHING
 """
 # A species' name other than that of the species it is filed under is a synonym of that.
 ALIASES = f"""
-INSERT INTO alias (target, kind, name)
+{_LINKED_TO_MANY} INSERT INTO alias (target, kind, name)
 SELECT DISTINCT hashtextextended(lower(target), 0), kind, name FROM (
   SELECT 'species:' || r.species AS target, 'synonym' AS kind, r.canonical_name AS name
-  FROM image i, {_LINKED} WHERE {_CURRENT} AND {{which}}
-    AND r.taxon_rank = 'species' AND lower(r.canonical_name) <> lower(r.species)
-  UNION ALL
+  FROM linked r WHERE r.taxon_rank = 'species' AND lower(r.canonical_name) <> lower(r.species)
+  UNION
   SELECT CASE WHEN r.species IS NULL THEN 'name:' || r.canonical_name
     ELSE 'species:' || r.species END, 'common', r.vernacular_name
-  FROM image i, {_LINKED} WHERE {_CURRENT} AND {{which}}
+  FROM linked r WHERE r.vernacular_name <> ''
 ) AS given WHERE target <> '' AND name <> '' ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING
 """
 _ASSIGNED = ", ".join(f"{column} = fact.{column}" for column in COLUMNS)

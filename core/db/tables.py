@@ -221,7 +221,7 @@ image = Table(
         "ix_image_host_retry_at",
         "host",
         "retry_at",
-        postgresql_where=text("state IN ('pending', 'leased', 'retry')"),
+        postgresql_where=text("state IN ('pending', 'leased', 'retry') AND same_as IS NULL"),
     ),
     Index("ix_image_sha256", "sha256"),
     Index("ix_image_same_as", "same_as", postgresql_where=text("same_as IS NOT NULL")),

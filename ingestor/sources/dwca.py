@@ -16,7 +16,7 @@ from ingestor.sources.links import fetchable
 from ingestor.sources.rowindex import KeptRow, RowIndex
 from ingestor.sources.threads import in_threads
 
-PAGE = 500
+PAGE = 1000
 
 
 class DwcaSource:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 from core.darwincore import term
 from ingestor.sources.base import MediaRow
 from ingestor.sources.dwca_container import Container
 from ingestor.sources.dwca_meta import Descriptor, Table
-from ingestor.sources.dwca_table import read_table
+from ingestor.sources.dwca_table import TableRow, read_table
 from ingestor.sources.rowindex import KeptRow, RowIndex
 
 MEDIA = ("Multimedia", "Audiovisual", "Image")
@@ -66,11 +67,8 @@ class Extensions:
         used = self.verbatim | self.occurrences | self.media
         for table in self._tables:
             counts = dict.fromkeys(table.files, 0)
-            for row in read_table(self._container, table):
-                # A row that cannot be read is kept under a key that no record has.
-                key = _PROBLEM if row.problem else row.key
-                cells = row.cells | ({_PROBLEM: row.problem} if row.problem else {})
-                counts[row.file] += self._index.add(parts[row.file], [(key, row.line, cells)])
+            for file, rows in groupby(read_table(self._container, table), key=lambda row: row.file):
+                counts[file] += self._index.add(parts[file], map(_kept, rows))
             for file, rows in counts.items():
                 if rows and parts[file] not in used:
                     yield f"not used: {file} ({table.row_type}, {rows} rows)"
@@ -116,6 +114,13 @@ class Extensions:
             reason = cells.pop(_PROBLEM, None) or "refers to a row that the core does not have"
             found.append((row.id, self.locator(row), reason, cells))
         return found
+
+
+def _kept(row: TableRow) -> tuple[str, int, dict[str, str]]:
+    """Key, line and cells; a row that cannot be read is kept under a key that no record has."""
+    if row.problem:
+        return _PROBLEM, row.line, row.cells | {_PROBLEM: row.problem}
+    return row.key, row.line, row.cells
 
 
 def associated_media(value: str, locator: str) -> list[MediaRow]:

@@ -6,9 +6,9 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -16,10 +16,28 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.errors import FetchError, InvalidSetting, PortalError, UnreadableSource
 from core.settings import Settings
-from ingestor.fetch import MOVED, REDIRECTS, is_loopback, session
+from ingestor.fetch import (
+    MOVED,
+    REDIRECTS,
+    Marks,
+    is_loopback,
+    marks_of,
+    user_agent,
+)
 from ingestor.hosts import Hosts, Turn, name_of
 from ingestor.manners import Manners
-from ingestor.sources.portal_answers import Again, Check, check_status, decoded, store
+from ingestor.paced import Paced
+from ingestor.robots import FORBIDDEN, Robots
+from ingestor.sources.portal_answers import (
+    Again,
+    Check,
+    Moved,
+    Refused,
+    Request,
+    check_status,
+    decoded,
+    store,
+)
 
 Json = dict[str, "JsonValue"]
 JsonValue = str | int | float | bool | None | Json | list["JsonValue"]
@@ -59,15 +77,17 @@ class Portal:
         self._patience = patience or Patience()
         manners = Manners(base=self._patience.base, longest=self._patience.longest)
         self._hosts = Hosts(engine, rate, manners)
+        self._robots = Robots(engine, self._ask_robots)
         self._one = asyncio.Lock()
 
     async def __aenter__(self) -> "Portal":
         await self._hosts.__aenter__()
-        traced = aiohttp.TraceConfig()
-        traced.on_request_headers_sent.append(self._sent)
-        self._session = session(self._settings, traced)
-        # Otherwise a connection that breaks is tried again at once, unpaced and uncounted.
-        self._session._retry_connection = False
+        self._web = Paced(
+            self._hosts,
+            {"User-Agent": user_agent(self._settings.contact)},
+            aiohttp.ClientTimeout(sock_connect=15, sock_read=60),
+            unpack=True,
+        )
         return self
 
     async def __aexit__(
@@ -76,7 +96,7 @@ class Portal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._session.close()
+        await self._web.__aexit__(kind, error, trace)
         await self._hosts.__aexit__(kind, error, trace)
 
     async def get(
@@ -88,28 +108,41 @@ class Portal:
         again, like a busy portal, a broken connection or broken JSON. PortalError when it stays
         so, UnreadableSource when the portal refuses the question.
         """
-        request = _Request("GET", url, {"params": list(parameters)}, check)
+        request = Request("GET", url, {"params": list(parameters)}, check)
         return _object(await self._ask(request), url)
 
     async def post(self, url: str, body: object, *, check: Check | None = None) -> Json:
         """Ask with a JSON body; otherwise as `get`."""
-        return _object(await self._ask(_Request("POST", url, {"json": body}, check)), url)
+        return _object(await self._ask(Request("POST", url, {"json": body}, check)), url)
 
     async def submit(self, url: str, body: object, user: str, password: str) -> str:
         """Post a JSON body with a name and password (RFC 7617); returns the answer's text."""
         both = base64.b64encode(f"{user}:{password}".encode()).decode()
         headers = {"Authorization": f"Basic {both}"}
         options = {"json": body, "headers": headers}
-        return str(await self._ask(_Request("POST", url, options, plain=True)))
+        return str(await self._ask(Request("POST", url, options, plain=True)))
 
-    async def save(self, url: str, target: Path) -> None:
-        """Bring a file home, whole or not at all."""
-        await self._ask(_Request("GET", url, target=target))
+    async def save(
+        self,
+        url: str,
+        target: Path,
+        *,
+        unless: Mapping[str, str] | None = None,
+        robots: bool = False,
+    ) -> Marks | None:
+        """Bring a file home, whole or not at all; returns its marks.
 
-    async def _ask(self, request: "_Request") -> object:
+        None, and nothing is stored, where it is still as `unless` says (RFC 9110, 13.1). `robots`:
+        the link is somebody's, so that robots.txt holds for it.
+        """
+        options = {"headers": unless}
+        marks = await self._ask(Request("GET", url, options, target=target, robots=robots))
+        return marks if isinstance(marks, tuple) else None
+
+    async def _ask(self, request: Request) -> object:
         if not is_loopback(request.url) and not self._settings.contact:
             raise InvalidSetting(
-                "portals want to know who asks: set BIOCOSMOS_CONTACT to an e-mail address or URL,"
+                "hosts want to know who asks: set BIOCOSMOS_CONTACT to an e-mail address or URL,"
                 " which is sent with every request"
             )
         async with self._one:
@@ -123,18 +156,36 @@ class Portal:
             " command later and it goes on from here"
         ) from last
 
-    async def _follow(self, request: "_Request") -> object:
+    async def _follow(self, request: Request) -> object:
         """Ask, and go where we are sent: a turn and a connection for every step."""
         for _ in range(REDIRECTS + 1):
+            if request.robots:
+                await self._check_robots(request.url)
             async with self._leave(request.url) as turn:
                 found = await self._exchange(turn, request)
-            if not isinstance(found, _Moved):
+            if not isinstance(found, Moved):
                 return found
             to = urljoin(request.url, found.location)
             if request.method != "GET" or (is_loopback(to) and not is_loopback(request.url)):
                 raise UnreadableSource(f"{request.url} redirects to {to[:200]}: not followed")
-            request = replace(request, url=to, options={})  # the parameters are in it
+            headers = request.options.get("headers") if request.target else None
+            request = replace(request, url=to, options={"headers": headers})  # parameters are in it
         raise UnreadableSource(f"{request.url} redirects without end")
+
+    async def _check_robots(self, url: str) -> None:
+        try:
+            await self._robots.check(url, None)
+        except FetchError as forbidden:
+            raise UnreadableSource(f"{url}: {forbidden.detail}") from forbidden
+
+    async def _ask_robots(self, url: str, _: Turn | None) -> str:
+        """Return the text of a robots.txt; what cannot be had allows everything."""
+        try:
+            return str(await self._follow(Request("GET", url, plain=True)))
+        except Refused as error:
+            return FORBIDDEN if error.answered in (401, 403) else ""
+        except (Again, UnreadableSource):
+            return ""
 
     @asynccontextmanager
     async def _leave(self, url: str) -> AsyncIterator[Turn]:
@@ -147,9 +198,7 @@ class Portal:
         while True:
             try:
                 async with self._hosts.slots.hold(name, most):
-                    turn = await self._turn(name, url, end)
-                    await asyncio.sleep(self._hosts.early(turn))
-                    yield turn
+                    yield await self._turn(name, url, end)
                     return
             except FetchError as busy:  # the others hold all of them
                 if time.monotonic() > end:
@@ -169,7 +218,7 @@ class Portal:
                 )
             await asyncio.sleep(taken)
 
-    async def _exchange(self, turn: Turn, request: "_Request") -> object:
+    async def _exchange(self, turn: Turn, request: Request) -> object:
         """Send one request, and remember what the answer says of the host."""
         try:
             found = await self._send(turn, request)
@@ -177,7 +226,8 @@ class Portal:
                 found = decoded(found, request.check)
         except Again as trouble:
             wait = self._patience.calm if trouble.calm else trouble.seconds
-            await self._hosts.failed(turn, "trouble", trouble.reason, wait)
+            if trouble.asked:
+                await self._hosts.failed(turn, "trouble", trouble.reason, wait)
             raise
         except UnreadableSource:
             await self._hosts.succeeded(turn)
@@ -185,25 +235,24 @@ class Portal:
         await self._hosts.succeeded(turn)
         return found
 
-    async def _send(self, turn: Turn, request: "_Request") -> object:
+    async def _send(self, turn: Turn, request: Request) -> object:
         seconds = None if request.target else self._patience.timeout
         timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=15, sock_read=60)
         try:
-            async with self._session.request(
-                request.method,
-                request.url,
-                timeout=timeout,
-                allow_redirects=False,
-                trace_request_ctx=turn,
-                **request.options,  # type: ignore[arg-type]
+            async with self._web.ask(
+                turn, request.method, request.url, timeout=timeout, **request.options
             ) as answer:
                 if answer.status in MOVED:
-                    return _Moved(answer.headers.get("Location", ""))
+                    return Moved(answer.headers.get("Location", ""))
+                if answer.status == 304 and request.target:
+                    return None
                 await check_status(answer)
                 if request.target:
                     await store(answer, request.target)
-                    return None
+                    return marks_of(answer)
                 return await answer.text()
+        except FetchError as missed:
+            raise Again(missed.detail, asked=False) from missed
         except aiohttp.InvalidURL as error:
             raise UnreadableSource(f"{request.url} is not a usable URL") from error
         except TimeoutError as error:
@@ -211,31 +260,6 @@ class Portal:
         except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
             said = " ".join(str(error).split())[:200] or type(error).__name__
             raise Again(f"broke the connection off ({said})") from error
-
-    async def _sent(self, _: object, traced: SimpleNamespace, __: object) -> None:
-        await self._hosts.sent(traced.trace_request_ctx)
-
-
-@dataclass(frozen=True)
-class _Request:
-    """One question to a portal."""
-
-    method: str
-    url: str
-    options: Mapping[str, object] = field(default_factory=dict)
-    """What aiohttp is to send with it."""
-    check: Check | None = None
-    plain: bool = False
-    """Whether the answer is text."""
-    target: Path | None = None
-    """Where the answer is stored."""
-
-
-@dataclass(frozen=True)
-class _Moved:
-    """The answer is a redirect."""
-
-    location: str
 
 
 def _object(found: object, url: str) -> Json:

@@ -1,7 +1,8 @@
-"""What a portal's answer means: JSON, come again later, or no."""
+"""What a portal is asked, and what its answer means: JSON, come again later, or no."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -17,19 +18,55 @@ _CALM = 420
 _LATER = {408, _CALM, 425, 429}
 
 
+@dataclass(frozen=True)
+class Request:
+    """One question to a portal."""
+
+    method: str
+    url: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    """What aiohttp is to send with it."""
+    check: Check | None = None
+    plain: bool = False
+    """Whether the answer is text."""
+    target: Path | None = None
+    """Where the answer is stored."""
+    robots: bool = False
+    """Whether robots.txt holds for it."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The answer is a redirect."""
+
+    location: str
+
+
 class Again(Exception):
     """It may go better another time."""
 
-    def __init__(self, reason: str, seconds: float | None = None, *, calm: bool = False) -> None:
+    def __init__(
+        self, reason: str, seconds: float | None = None, *, calm: bool = False, asked: bool = True
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.calm = calm
+        self.asked = asked
+        """Whether a request was sent: else it says nothing of the portal."""
         self.seconds = seconds
         """How long to wait, where the portal said so."""
 
 
+class Refused(UnreadableSource):
+    """The portal understood the question and does not answer it."""
+
+    def __init__(self, detail: str, status: int) -> None:
+        super().__init__(detail)
+        self.answered = status
+
+
 async def check_status(answer: aiohttp.ClientResponse) -> None:
-    """Raise Again or UnreadableSource unless the portal gave what was asked for."""
+    """Raise Again or Refused unless the portal gave what was asked for."""
     status = answer.status
     if 200 <= status < 300:
         return
@@ -38,7 +75,7 @@ async def check_status(answer: aiohttp.ClientResponse) -> None:
         said = f"answered {status} {answer.reason or ''}".strip()
         raise Again(said, seconds, calm=status == _CALM and seconds is None)
     said = " ".join((await answer.text(errors="replace")).split())[:200]
-    raise UnreadableSource(f"{answer.url} answered {status} {answer.reason or ''}: {said}")
+    raise Refused(f"{answer.url} answered {status} {answer.reason or ''}: {said}", status)
 
 
 async def store(answer: aiohttp.ClientResponse, target: Path) -> None:

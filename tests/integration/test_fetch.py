@@ -232,12 +232,12 @@ async def test_a_redirect_takes_a_turn_of_the_host_it_leads_to(engine):
         async def here(request):
             raise web.HTTPFound(target.url + request.path)
 
-        async with serving(here) as server, fetching(engine, 10.0) as fetcher:
+        async with serving(here) as server, fetching(engine, 4.0) as fetcher:
             urls = [f"{server.url}/{name}" for name in "abc"]
             found = await asyncio.gather(*(result(fetcher, url) for url in urls))
             forbidden = await result(fetcher, f"{server.url}/no/1")
     assert found == [b"there"] * 3
-    assert target.times[2] - target.times[0] >= 0.2
+    assert target.times[2] - target.times[0] >= 0.5
     assert forbidden.state == "blocked"
     assert sorted(target.paths) == ["/a", "/b", "/c"]
 
@@ -361,3 +361,37 @@ async def test_a_host_that_does_not_exist_is_trouble(engine):
         error = await outcome(engine, url)
     assert error.state == "retry"
     assert "connection failed" in error.detail
+
+
+async def test_the_next_turn_is_counted_from_when_the_request_left(engine):
+    async with Hosts(engine, 5.0, BRISK) as mine, Hosts(engine, 5.0, BRISK) as others:
+        late = await mine.turn("h")
+        waiting = asyncio.create_task(others.turn("h"))
+        await asyncio.sleep(0.5)  # held up on the way: longer than a turn is apart from the next
+        assert not waiting.done()
+        await mine.sent(late)
+        assert (await waiting).at - late.at >= 0.5 + 0.2
+
+
+async def test_a_turn_that_was_missed_is_given_back_for_another_one(engine):
+    async with Hosts(engine, 5.0, BRISK) as mine, Hosts(engine, 5.0, BRISK) as others:
+        missed = await mine.turn("h")
+        at = missed.at
+        await asyncio.sleep(1.1)
+        await mine.ready(missed)
+        assert missed.at - at >= 1.1
+        assert (await row(engine, "http://h")).requests == 1
+        await mine.sent(missed)
+        assert (await others.turn("h")).at - missed.at >= 0.2
+
+
+async def test_whose_turn_went_to_another_one_changes_nothing(engine):
+    async with Hosts(engine, 5.0, BRISK) as mine, Hosts(engine, 5.0, BRISK) as others:
+        missed = await mine.turn("h")
+        await asyncio.sleep(1.3)  # a second, and the time to the next
+        theirs = await others.turn("h")
+        await mine.give_back(missed)
+        await mine.sent(missed)
+        await others.sent(theirs)
+        assert (await mine.turn("h")).at - theirs.at >= 0.2
+        assert (await row(engine, "http://h")).requests == 3

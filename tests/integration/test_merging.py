@@ -1,6 +1,7 @@
 """The same museum from several sources: every specimen shown once, every source kept."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +11,7 @@ from backend.records import service
 from backend.records.queries import by_id, same_specimen
 from core.db.engine import create_engine
 from core.sample.archive import write_archive
+from core.storage import Store
 from core.vectors import copy_vectors
 from core.versions import ensure
 from ingestor.manners import Manners
@@ -254,3 +256,86 @@ async def test_what_is_folded_has_no_vector_and_its_facts_find_the_shown_one(
         "SELECT count(*) FROM embedding JOIN image i ON i.id = image_id WHERE same_as IS NOT NULL"
     )
     assert await value(engine, hidden) == 0
+
+
+ONCE = """
+SELECT fetch_url FROM image GROUP BY 1 HAVING count(*) > 1 AND bool_and(state = 'ok')
+ AND count(*) FILTER (WHERE same_as IS NULL) = 1
+"""
+UNEQUAL = """
+SELECT count(*) FROM image JOIN image AS shown ON shown.id = image.same_as
+ WHERE (image.state, image.sha256) IS DISTINCT FROM (shown.state, shown.sha256)
+"""
+
+
+async def test_a_picture_that_two_portals_name_is_fetched_once(
+    engine, settings, server, portal, tmp_path
+):
+    await from_archive(engine, server, tmp_path)
+    await from_gbif(engine, server, portal)
+    await fetch_images(engine, settings, rate=1000.0, manners=BRISK)
+    async with engine.connect() as connection:
+        shared = (await connection.scalars(text(ONCE))).all()
+    asked = Counter(server.url + visit.path for visit in server.visits)
+    assert len(shared) > 20
+    assert {asked[url] for url in shared} == {1}
+    assert await value(engine, UNEQUAL) == 0
+    assert await value(engine, "SELECT count(*) FROM image WHERE state = 'pending'") == 0
+
+
+async def test_what_is_read_later_has_the_pictures_that_are_here(
+    engine, settings, server, portal, tmp_path
+):
+    await from_archive(engine, server, tmp_path)
+    await fetch_images(engine, settings, rate=1000.0, manners=BRISK)
+    await from_gbif(engine, server, portal)
+    folded = "SELECT count(*) FROM image WHERE same_as IS NOT NULL AND state = '{}'"
+    pending = await value(engine, folded.format("pending"))
+    assert pending > 20
+    server.visits.clear()
+    await fetch_images(engine, settings, rate=1000.0, manners=BRISK)
+    assert await value(engine, UNEQUAL) == 0
+    assert len(server.visits) < pending
+    assert await value(engine, folded.format("ok")) > 20
+
+
+async def test_a_picture_that_is_lost_at_one_portal_is_had_from_the_other(
+    engine, settings, server, portal, tmp_path
+):
+    await from_archive(engine, server, tmp_path)
+    await from_idigbio(engine, server, portal)
+    elsewhere = (
+        "SELECT count(*) FROM image JOIN image AS shown ON shown.id = image.same_as"
+        " WHERE image.fetch_url <> shown.fetch_url AND {}"
+    )
+    folded = await value(engine, elsewhere.format("true"))
+    assert folded > 0
+    server.misbehave("/images/*", "404")
+    await fetch_images(engine, settings, rate=1000.0, manners=BRISK)
+    had = elsewhere.format("image.state <> 'ok' AND shown.state = 'ok'")
+    assert await value(engine, had) > 0  # the other portal's copy is shown now
+    nobody = (
+        "SELECT count(*) FROM image WHERE same_as IS NULL AND state <> 'ok' AND EXISTS"
+        " (SELECT FROM image AS other WHERE other.same_as = image.id AND other.state = 'ok')"
+    )
+    assert await value(engine, nobody) == 0
+
+
+async def test_a_copy_is_shown_where_one_of_the_portals_allows_it(
+    engine, settings, server, portal, tmp_path
+):
+    await from_archive(engine, server, tmp_path)
+    await from_gbif(engine, server, portal)
+    pair = "SELECT id, same_as FROM image WHERE same_as IS NOT NULL AND licence LIKE 'CC%' LIMIT 1"
+    async with engine.begin() as connection:
+        folded, shown = (await connection.execute(text(pair))).one()
+        close = text("UPDATE image SET licence = 'ALL-RIGHTS-RESERVED' WHERE id = :id")
+        await connection.execute(close, {"id": shown})
+    await fetch_images(engine, settings, rate=1000.0, manners=BRISK)
+    query = text("SELECT state, sha256 FROM image WHERE id IN (:one, :other)")
+    async with engine.connect() as connection:
+        rows = (await connection.execute(query, {"one": folded, "other": shown})).all()
+    assert rows[0] == rows[1]
+    assert rows[0].state == "ok"
+    store = Store(settings.home)
+    assert all(store.has(rows[0].sha256, kind) for kind in ("images", "thumbs"))
