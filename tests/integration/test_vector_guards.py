@@ -23,7 +23,7 @@ from core.vectors import nearest, unit
 from core.versions import Version
 from ingestor.index import build_index, verify
 
-ROWS, DIM, QUERIES, K = 20_000, 64, 12, 50
+ROWS, DIM, QUERIES, K = 20_000, 64, 4, 50
 
 
 class Filled(NamedTuple):
@@ -38,6 +38,7 @@ class Filled(NamedTuple):
 async def filled(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Filled]:
     """The made museum, indexed and measured; the index answers although the rows are few."""
     monkeypatch.setattr("ingestor.recall.PROBED", 40)
+    monkeypatch.setattr("core.planner.EXACT_ROWS", 10_000)
     generator = Generator(ROWS, DIM)
     world = generator.world(ROWS, QUERIES)
     random = np.random.default_rng(2)
