@@ -69,9 +69,9 @@ class Extensions:
             counts = dict.fromkeys(table.files, 0)
             for file, rows in groupby(read_table(self._container, table), key=lambda row: row.file):
                 counts[file] += self._index.add(parts[file], map(_kept, rows))
-            for file, rows in counts.items():
-                if rows and parts[file] not in used:
-                    yield f"not used: {file} ({table.row_type}, {rows} rows)"
+            for file, count in counts.items():
+                if count and parts[file] not in used:
+                    yield f"not used: {file} ({table.row_type}, {count} rows)"
         self._index.finish()
 
     def of(self, key: str) -> list[KeptRow]:
