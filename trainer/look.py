@@ -40,7 +40,8 @@ def look(config: Config, settings: Settings, out: Path, say: Say) -> Colours:
         for position, (place, picture) in enumerate(zip(batch, part.pixels(batch), strict=True))
     ]
     out.parent.mkdir(parents=True, exist_ok=True)
-    _sheet([Image.fromarray(pixels) for pixels, _ in drawn], [text for _, text in drawn]).save(out)
+    pictures = [Image.fromarray(pixels) for pixels, _ in drawn]
+    _sheet(pictures, [said.text for _, said in drawn]).save(out)
     return colours(part)
 
 
