@@ -1,14 +1,19 @@
 """What reaches the hosts, measured at the hosts, with one process and with several."""
 
+import random
+import time
 from contextlib import ExitStack
 
+import aiohttp.http_writer
 import pytest
 
 from core.sample.server import Visit
 from ingestor.manners import Manners
+from ingestor.pictures import fetch_images
 from tests.faults.museum import host, images, link, looks, windows, workers
 
 RATE = 5
+SEED = 11
 IN_FLIGHT = 0.25
 """Seconds for which what was under way may still arrive."""
 BRISK = Manners(base=0.01, probe_first=1.0, probes=2, worth_waiting=20.0)
@@ -33,6 +38,25 @@ async def test_never_more_requests_in_a_second_than_the_rate(
     for server, asked, seen in zip(servers, (27, 21), looked, strict=True):
         assert len(server.visits) == asked
         assert windows(server.visits, RATE, seen) >= 1.0
+
+
+async def test_who_is_held_up_right_before_sending_crowds_nobody(
+    engine, settings, serve, names, monkeypatch
+):
+    chance = random.Random(SEED)
+    finish = aiohttp.http_writer.StreamWriter.set_eof
+
+    def held_up(writer):
+        time.sleep(chance.choice((0.0, 0.0, 0.1, 0.15)))  # the whole process, as on a busy machine
+        finish(writer)  # what was written so far leaves only here
+
+    server = serve()
+    await link(engine, [f"{server.url}/images/{name}" for name in names[:20]])
+    monkeypatch.setattr(aiohttp.http_writer.StreamWriter, "set_eof", held_up)
+    with looks(server) as seen:
+        await fetch_images(engine, settings, rate=RATE, manners=BRISK)
+    assert len(server.visits) == 21
+    assert windows(server.visits, RATE, seen) >= 1.0
 
 
 def test_too_many_requests_would_be_noticed_on_an_idle_machine():
