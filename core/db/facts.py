@@ -130,9 +130,9 @@ _NOT_YET = (
 REMEMBER = f"INSERT INTO image_fact {FACTS} WHERE {_NOT_YET} ON CONFLICT DO NOTHING"
 """Work out the facts of those of the images `:ids` of which nobody has yet."""
 _RENEW = f"""
-INSERT INTO image_fact AS e {FACTS} WHERE i.id = ANY(:ids) ON CONFLICT (image_id) DO UPDATE
-SET {", ".join(f"{column} = excluded.{column}" for column in COLUMNS)}
-WHERE ({_prefixed("e")}) IS DISTINCT FROM ({_prefixed("excluded")})
+UPDATE image_fact AS e SET {_ASSIGNED} FROM ({FACTS} WHERE i.id = ANY(:ids)
+  AND EXISTS (SELECT FROM image_fact known WHERE known.image_id = i.id)) AS fact
+WHERE e.image_id = fact.image_id AND ({_prefixed("e")}) IS DISTINCT FROM ({_prefixed("fact")})
 """
 
 
