@@ -137,7 +137,7 @@ def first_grid(browser: Browser, url: str, words: str, country: str) -> dict[str
     page.goto(f"{url}/?q={words.replace(' ', '+')}&country={country}", wait_until="commit")
     page.wait_for_selector(GRID)
     grid = 1000 * (time.perf_counter() - started)
-    page.wait_for_function(f"[...document.querySelectorAll('{GRID}')].slice(0, 8)"
+    page.wait_for_function(f"() => [...document.querySelectorAll('{GRID}')].slice(0, 8)"
                            ".every((one) => one.complete && one.naturalWidth)")  # fmt: skip
     seen = 1000 * (time.perf_counter() - started)
     page.wait_for_selector("aside details label")

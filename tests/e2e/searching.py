@@ -19,6 +19,18 @@ built = [
 ]
 BOX = "Describe a specimen"
 LINKS = "ul.grid a.link"
+TOO_SMALL = """all => all
+  .map((one) => [one.outerHTML.slice(0, 120), one.getBoundingClientRect()])
+  .filter(([, box]) => box.width > 0 && (box.width < 44 || box.height < 44))
+  .map(([html]) => html)"""
+"""What fingers miss, of the elements given."""
+SHIFTS = """
+window.shifts = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+"""Adds up layout shifts that nobody caused by a key or a touch, in window.shifts."""
 
 
 def api(server: str, path: str, **params: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
+from tests.e2e.searching import SHIFTS, TOO_SMALL
 from tests.paths import ROOT
 
 pytestmark = [
@@ -363,11 +364,11 @@ def test_nothing_is_asked_of_another_origin(page: Page, live_server: str) -> Non
 
 
 def test_nothing_jumps_while_results_arrive(page: Page, live_server: str) -> None:
-    page.add_init_script(WATCH_SHIFTS)
+    page.add_init_script(SHIFTS)
     page.goto(f"{live_server}/?q=blue+wings")
     shown(page)
     page.wait_for_load_state("networkidle")
-    assert page.evaluate("window.shifted") < 0.02
+    assert page.evaluate("window.shifts") < 0.02
 
 
 def test_a_chosen_theme_stays(page: Page, live_server: str) -> None:
@@ -401,17 +402,5 @@ CARRY_FILE = """async (url) => {
   return carried;
 }"""
 
-TOO_SMALL = """all => all
-  .map((one) => [one.outerHTML.slice(0, 120), one.getBoundingClientRect()])
-  .filter(([, box]) => box.width > 0 && (box.width < 44 || box.height < 44))
-  .map(([html]) => html)"""
-
 RUN_AXE = """async () => (await axe.run()).violations.map((one) =>
   `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`)"""
-
-WATCH_SHIFTS = """
-  window.shifted = 0;
-  new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
-  }).observe({ type: "layout-shift", buffered: true });
-"""

@@ -10,7 +10,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.searching import BOX, LINKS, api, built, found, grid, search, section, shows, state
+from tests.e2e.searching import (
+    BOX,
+    LINKS,
+    SHIFTS,
+    api,
+    built,
+    found,
+    grid,
+    search,
+    section,
+    shows,
+    state,
+)
 
 pytestmark = built
 # The promise is 1 s on two quiet cores; a machine that does much else beside may take longer.
@@ -260,11 +272,3 @@ def test_the_first_steps_by_keyboard_alone(page: Page, live_server: str) -> None
         press("Tab")
     press("Enter")
     shows(page, found(live_server, q="blue wings", taxon=taxon, bbox="-20,-40,150,60"))
-
-
-SHIFTS = """
-window.shifts = 0;
-new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts += entry.value;
-}).observe({ type: "layout-shift", buffered: true });
-"""

@@ -57,7 +57,7 @@ export const results = {
     folded: (count: number, open: boolean) =>
       open ? "hide those alike" : `+${number.format(count)} alike`,
     foldedTip: (count: number) => `${plural(count, "near-duplicate")} of this image`,
-    unfold: (count: number, name: string) => `${plural(count, "near-duplicate")} of ${name}`,
+    unfold: (shown: string, name: string) => `${shown}: near-duplicates of ${name}`,
     unfolded: (count: number) => `${plural(count, "near-duplicate")} shown`,
     alike: "near-duplicate",
     tabs: {
