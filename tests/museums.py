@@ -51,6 +51,7 @@ def build_real(home: Path) -> None:
     run(home, "ingestor.cli", "folder", images, "--records", images / "records.csv")
     run(home, "ingestor.cli", "dwca", GBIF_DOWNLOAD, "--no-images")
     _embed_twice(home)
+    run(home, "ingestor.versions_cli", "project", "specimen-tiny")
 
 
 def build_birds(home: Path) -> None:

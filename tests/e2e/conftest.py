@@ -11,6 +11,7 @@ from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests import museums
+from tests.paths import needs_shared
 
 CHROMIUM = next(
     (
@@ -78,6 +79,15 @@ def bird_server(run_folder: Path) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(
+    params=["live_server", pytest.param("real_server", marks=[needs_shared, pytest.mark.slow])]
+)
+def museum(request: pytest.FixtureRequest) -> str:
+    """Address of a server over the sample museum, then of one over the real photographs."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless; a module's, as its event loop would be in others' way."""
@@ -90,10 +100,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def context(browser: Browser, live_server: str) -> Iterator[BrowserContext]:
-    """A fresh profile that may use the clipboard of the page's own origin."""
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile that may use the clipboard."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=live_server)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
     yield context
     context.close()
 

@@ -87,12 +87,12 @@ def test_names_do_not_overlap(page: Page, live_server: str) -> None:
             assert apart, (one, other)
 
 
-def test_lasso_selects_what_the_filter_finds_and_exports_it(page: Page, live_server: str) -> None:
-    opened(page, live_server)
+def test_lasso_selects_what_the_filter_finds_and_exports_it(page: Page, museum: str) -> None:
+    opened(page, museum)
     page.get_by_role("button", name="Draw around points (L)").click()
     draw(page, 0.02, 0.02, 0.6, 0.98)
     count = selection(page)
-    counted = api(live_server, "facets", atlas=of_address(page))["total"]
+    counted = api(museum, "facets", atlas=of_address(page))["total"]
     assert count == counted > 0
     expect(page.get_by_role("heading", name="Most common by species")).to_be_visible(timeout=SLOW)
 
@@ -249,3 +249,33 @@ def test_on_a_phone(browser: Browser, live_server: str) -> None:
     draw(page, 0.05, 0.05, 0.7, 0.95)
     assert selection(page) > 0
     context.close()
+
+
+def test_near_points_are_pictures(page: Page, live_server: str) -> None:
+    opened(page, live_server)
+    stage = page.get_by_role("application")
+    stage.focus()
+    box = page.locator("canvas").bounding_box()
+    assert box is not None
+    version = api(live_server, "summary")["default_version"]
+    first = api(live_server, "search", q="blue wings")["hits"][0]["image"]["id"]
+    spot = api(live_server, f"atlas/{version}/positions", image=first)["positions"][0]
+    left, bottom, right, top = api(live_server, f"atlas/{version}")["bounds"]
+    scale = 0.92 * min(box["width"] / (right - left), box["height"] / (top - bottom))
+    x = box["x"] + box["width"] / 2 + (spot["x"] - (left + right) / 2) * scale
+    y = box["y"] + box["height"] / 2 - (spot["y"] - (bottom + top) / 2) * scale
+    page.mouse.move(x, y)
+    for _ in range(8):
+        page.mouse.wheel(0, -300)
+    expect(page.get_by_text(re.compile(r"pictures? shown in place of points"))).to_be_visible(
+        timeout=SLOW
+    )
+    assert page.locator(".frame img[src*='/thumbnail']").count() > 0
+
+
+def test_colours_by_likeness_need_a_query(page: Page, live_server: str) -> None:
+    opened(page, live_server, "?q=blue+wings&by=score")
+    legend = page.get_by_role("list", name=re.compile("likeness to the query"))
+    expect(legend.get_by_role("button", name=re.compile("^nearest 1 %"))).to_be_visible()
+    page.get_by_role("link", name="Drop the query").click()
+    expect(page.get_by_role("list", name=re.compile("^Colours by family"))).to_be_visible()

@@ -171,3 +171,25 @@ def test_axe_finds_nothing(browser: Browser, bird_server: str, scheme: Any, widt
     page.evaluate(axe.read_text(encoding="utf-8"))
     assert page.evaluate(RUN_AXE) == []
     page.close()
+
+
+def test_a_specimen_of_the_sample_museum_is_looked_at_beside_others(
+    tab: Page, live_server: str
+) -> None:
+    first = httpx.get(f"{live_server}/api/v1/search", params={"q": "blue wings"}, timeout=60)
+    image = first.json()["hits"][0]["image"]["id"]
+    tab.goto(f"{live_server}/identify?like={image}")
+    expect(verdict(tab)).to_be_visible(timeout=PATIENCE)
+    tab.get_by_role("button", name="Enlarge all").click()
+    evidence = tab.locator("section.large")
+    views = evidence.get_by_role("group")
+    expect(views.nth(1)).to_be_visible()
+    views.first.press("+")
+    moved = evidence.locator("div.picture div.picture").evaluate_all(
+        "all => all.map((one) => one.style.transform)"
+    )
+    assert len(moved) > 1
+    assert len(set(moved)) == 1
+    assert "scale(1.5)" in moved[0]
+    evidence.locator("li a[href^='/record/']").first.click()
+    tab.wait_for_url("**/record/*")

@@ -240,3 +240,15 @@ def test_on_a_phone_nothing_is_cut_off_or_too_small(
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
         assert page.eval_on_selector_all("button, select, .button", TOO_SMALL) == [], path
     context.close()
+
+
+def test_a_picture_is_downloaded_with_its_credit(on_record: Page, record: dict[str, Any]) -> None:
+    image = next(each for each in record["images"] if each["image_url"])
+    link = on_record.get_by_role("link", name="Download with its credit").first
+    with on_record.expect_download() as download:
+        link.click()
+    kept = download.value.path().read_bytes()
+    assert b"ns.adobe.com/xap" in kept
+    assert (
+        image["creator"] or image["rights_holder"] or image["licence"]["label"]
+    ).encode() in kept

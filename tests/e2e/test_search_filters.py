@@ -57,14 +57,19 @@ def test_filters_alone_show_all_that_passes(
     expect(grid(page)).to_have_count(min(browsed["total"], 120))
 
 
-def test_a_family_is_excluded_and_let_in_again(
-    page: Page, live_server: str, family: dict[str, Any]
-) -> None:
-    search(page, live_server, "blue wings")
+def test_a_family_is_excluded_and_let_in_again(page: Page, museum: str) -> None:
+    family = next(
+        value
+        for value in api(museum, "facets", facet="family")["facets"][0]["values"]
+        if value["count"] < api(museum, "search", q="blue wings")["total"]
+    )
+    search(page, museum, "blue wings")
     tree = section(page, "Taxon")
     for rank in ("kingdom", "phylum", "class", "order"):
-        facet = api(live_server, "facets", facet=rank, taxon=family["value"])["facets"][0]
-        name = next(v["label"] for v in facet["values"] if v["count"])
+        facet = api(museum, "facets", facet=rank, taxon=family["value"])["facets"][0]
+        name = next((v["label"] for v in facet["values"] if v["count"]), None)
+        if name is None:  # a rank that no record of the family names is not in the tree
+            continue
         unfold = tree.get_by_role("button", name=f"Unfold {name}", exact=True)
         fold = tree.get_by_role("button", name=f"Fold {name}", exact=True)
         expect(unfold.or_(fold)).to_be_visible()
@@ -73,13 +78,13 @@ def test_a_family_is_excluded_and_let_in_again(
     row = tree.get_by_role("button", name=re.compile(rf"^{family['label']}, "))
     row.click()
     expect(row).to_have_accessible_name(re.compile("included"))
-    shows(page, found(live_server, q="blue wings", taxon=family["value"]))
+    shows(page, found(museum, q="blue wings", taxon=family["value"]))
     row.click()
     expect(row).to_have_accessible_name(re.compile("excluded"))
     assert state(page)["taxon"] == [f"-{family['value']}"]
-    shows(page, found(live_server, q="blue wings", taxon=f"-{family['value']}"))
+    shows(page, found(museum, q="blue wings", taxon=f"-{family['value']}"))
     page.get_by_role("button", name=f"Remove not {family['label']}").click()
-    shows(page, found(live_server, q="blue wings"))
+    shows(page, found(museum, q="blue wings"))
     assert state(page) == {"q": ["blue wings"]}
 
 

@@ -81,13 +81,13 @@ def photo(live_server: str, example: dict[str, Any], tmp_path: Path) -> Path:
     return path
 
 
-def test_words_show_what_the_api_finds_in_its_order(page: Page, live_server: str) -> None:
-    page.goto(live_server)
+def test_words_show_what_the_api_finds_in_its_order(page: Page, museum: str) -> None:
+    page.goto(museum)
     page.get_by_label(BOX).fill("blue wings")
     page.get_by_label(BOX).press("Enter")
-    assert shown(page) == found(live_server, q="blue wings")
+    assert shown(page) == found(museum, q="blue wings")
     assert state(page) == {"q": "blue wings"}
-    total = api(live_server, "search", q="blue wings")["total"]
+    total = api(museum, "search", q="blue wings")["total"]
     heading = page.locator("section h2").first
     expect(heading).to_have_text(re.compile(rf"of {total:,} images$|^All {total:,} images"))
     expect(page.get_by_role("status")).to_have_text(heading.inner_text())
@@ -116,8 +116,9 @@ def test_a_chosen_photo_finds_itself(
     expect(page.get_by_text("Begin with a picture")).to_be_visible()
 
 
-def test_a_pasted_photo_finds_itself(page: Page, live_server: str, example: dict[str, Any]) -> None:
-    page.goto(live_server)
+def test_a_pasted_photo_finds_itself(page: Page, museum: str) -> None:
+    example = api(museum, "summary")["examples"][0]["image"]
+    page.goto(museum)
     page.evaluate(COPY_AS_PNG, example["image_url"])
     page.get_by_label(BOX).press("Control+v")
     assert shown(page)[0] == example["id"]
@@ -134,15 +135,16 @@ def test_a_dropped_photo_finds_itself(
     assert shown(page)[0] == example["id"]
 
 
-def test_words_and_photo_are_weighed(page: Page, live_server: str, example: dict[str, Any]) -> None:
+def test_words_and_photo_are_weighed(page: Page, museum: str) -> None:
+    example = api(museum, "summary")["examples"][0]["image"]
     asked = {"q": "green leaf", "like": example["id"]}
-    page.goto(f"{live_server}/?{urllib.parse.urlencode(asked)}")
-    assert shown(page) == found(live_server, **asked)
+    page.goto(f"{museum}/?{urllib.parse.urlencode(asked)}")
+    assert shown(page) == found(museum, **asked)
     slider = page.get_by_role("slider", name="Words or photo")
     expect(slider).to_have_attribute("aria-valuetext", "50 % words, 50 % photo")
     with page.expect_response(re.compile("image_weight=0.55")):
         slider.press("ArrowRight")
-    assert shown(page) == found(live_server, **asked, image_weight=0.55)
+    assert shown(page) == found(museum, **asked, image_weight=0.55)
     assert state(page) == {**asked, "w": "0.55"}
 
 
@@ -159,9 +161,9 @@ def test_the_picker_offers_the_versions_that_exist(page: Page, live_server: str)
     assert state(page) == {"q": "shell"}
 
 
-def test_the_drawer_gives_the_credit_line(page: Page, live_server: str) -> None:
-    first = api(live_server, "search", q="moth")["hits"][0]
-    page.goto(f"{live_server}/?q=moth")
+def test_the_drawer_gives_the_credit_line(page: Page, museum: str) -> None:
+    first = api(museum, "search", q="moth")["hits"][0]
+    page.goto(f"{museum}/?q=moth")
     page.locator("ul.grid a.link").first.click()
     drawer = page.get_by_role("dialog", name="Record")
     expect(drawer.get_by_role("heading", level=1)).to_contain_text(
@@ -192,8 +194,8 @@ def test_a_record_shows_what_was_written_beside_what_was_read(page: Page, live_s
     assert len(record["images"]) == max(1, page.locator(".strip button").count())
 
 
-def test_a_shared_address_is_the_same_page(page: Page, browser: Browser, live_server: str) -> None:
-    page.goto(f"{live_server}/?q=orange+butterfly&n=12")
+def test_a_shared_address_is_the_same_page(page: Page, browser: Browser, museum: str) -> None:
+    page.goto(f"{museum}/?q=orange+butterfly&n=12")
     images = shown(page)
     page.locator("ul.grid a.link").nth(3).click()
     title = page.get_by_role("dialog").get_by_role("heading", level=1).inner_text()
@@ -404,3 +406,35 @@ CARRY_FILE = """async (url) => {
 
 RUN_AXE = """async () => (await axe.run()).violations.map((one) =>
   `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`)"""
+
+
+def test_a_main_group_shows_all_of_it(page: Page, live_server: str) -> None:
+    group = api(live_server, "summary")["groups"][0]
+    page.goto(live_server)
+    page.locator("ul.groups a").first.click()
+    assert state(page) == {"taxon": group["value"]}
+    heading = page.locator("section h2").first
+    expect(heading).to_contain_text(f"{group['count']:,} images that match your filters")
+
+
+def test_the_header_asks_wherever_one_is(page: Page, live_server: str) -> None:
+    for path in ("about", "status", "atlas?by=genus", "compare"):
+        page.goto(f"{live_server}/{path}")
+        box = page.get_by_role("search").get_by_label(BOX)
+        box.fill("blue wings")
+        box.press("Enter")
+        answering = path.split("?")[0] if path.split("?")[0] in ("atlas", "compare") else ""
+        page.wait_for_url(re.compile(rf"/{answering}\?(.*&)?q=blue\+wings"))
+    page.goto(f"{live_server}/atlas?by=genus&q=moth")
+    box.fill("")
+    box.press("Enter")
+    assert state(page) == {"by": "genus"}
+
+
+def test_the_address_of_a_record_is_a_question(page: Page, live_server: str) -> None:
+    record = api(live_server, "search", q="moth")["hits"][0]["record"]["id"]
+    page.goto(live_server)
+    page.get_by_label(BOX).fill(f"{live_server}/record/{record}")
+    page.get_by_label(BOX).press("Enter")
+    assert shown(page) == found(live_server, like_record=record)
+    assert state(page) == {"like_record": record}

@@ -55,9 +55,9 @@ def open_map(page: Page, server: str) -> Any:
     return drawn
 
 
-def test_a_box_drawn_on_the_map_is_a_filter(page: Page, live_server: str) -> None:
-    drawn = open_map(page, live_server)
-    counts = api(live_server, "map")
+def test_a_box_drawn_on_the_map_is_a_filter(page: Page, museum: str) -> None:
+    drawn = open_map(page, museum)
+    counts = api(museum, "map")
     note = f"{counts['with_coordinates']:,} of {counts['total']:,} images have coordinates"
     expect(page.get_by_text(note)).to_be_visible()
     page.get_by_role("button", name="Draw a box").click()
@@ -71,7 +71,7 @@ def test_a_box_drawn_on_the_map_is_a_filter(page: Page, live_server: str) -> Non
     west, south, east, north = map(float, bbox.split(","))
     assert west < east
     assert south < north
-    total = api(live_server, "search", q="wings", bbox=bbox)["total"]
+    total = api(museum, "search", q="wings", bbox=bbox)["total"]
     assert 0 < total < counts["with_coordinates"]
     expect(page.locator("section h2").first).to_contain_text(f"{total} images that match")
     page.get_by_role("button", name="Anywhere").click()
@@ -232,23 +232,24 @@ def phone(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def test_on_a_phone_a_result_is_explained_and_followed(phone: Page, live_server: str) -> None:
-    search(phone, live_server, "blue wings")
-    first = found(live_server, q="blue wings")[0]
+def test_on_a_phone_a_result_is_explained_and_followed(phone: Page, museum: str) -> None:
+    search(phone, museum, "blue wings")
+    first = found(museum, q="blue wings")[0]
     phone.get_by_role("button", name="About this result").first.tap()
     phone.get_by_role("dialog").get_by_role("link", name="More like this").tap()
-    shows(phone, found(live_server, like=first))
+    shows(phone, found(museum, like=first))
     phone.get_by_role("button", name="Menu").tap()
-    phone.get_by_role("navigation").get_by_role("link", name="Versions").tap()
-    expect(phone.get_by_role("heading", level=1)).to_have_text("Embed versions")
+    phone.get_by_role("navigation").get_by_role("link", name="Status").tap()
+    expect(phone.get_by_role("heading", level=1)).to_have_text("Status")
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_the_first_steps_by_keyboard_alone(page: Page, live_server: str) -> None:
+def test_the_first_steps_by_keyboard_alone(page: Page, museum: str) -> None:
     press = page.keyboard.press
-    page.goto(live_server)
+    page.goto(museum)
     press("/")
-    page.keyboard.type("neri")
+    genus = api(museum, "facets", facet="genus")["facets"][0]["values"][0]["label"]
+    page.keyboard.type(genus[:5].lower())
     option = page.get_by_role("option").nth(1)
     expect(option).to_be_visible()
     while option.get_attribute("aria-selected") != "true":
@@ -257,7 +258,7 @@ def test_the_first_steps_by_keyboard_alone(page: Page, live_server: str) -> None
     (taxon,) = state(page)["taxon"]
     page.keyboard.type("blue wings")
     press("Enter")
-    shows(page, found(live_server, q="blue wings", taxon=taxon))
+    shows(page, found(museum, q="blue wings", taxon=taxon))
     page.evaluate("document.activeElement.blur()")
     press("f")
     assert page.evaluate("document.activeElement.closest('aside') !== null")
@@ -271,4 +272,20 @@ def test_the_first_steps_by_keyboard_alone(page: Page, live_server: str) -> None
         page.keyboard.type(value)
         press("Tab")
     press("Enter")
-    shows(page, found(live_server, q="blue wings", taxon=taxon, bbox="-20,-40,150,60"))
+    shows(page, found(museum, q="blue wings", taxon=taxon, bbox="-20,-40,150,60"))
+
+
+def test_what_was_folded_is_unfolded_in_place(page: Page, live_server: str) -> None:
+    asked = {"q": "blue wings", "fold": "true", "limit": 60}
+    hits = api(live_server, "search", **asked)["hits"]
+    hit = next(hit for hit in hits if hit["folded"])
+    page.goto(f"{live_server}/?q=blue+wings&fold=true")
+    card = page.locator("li.card", has=page.locator(f"[data-image='{hit['image']['id']}']"))
+    more = card.get_by_role("button", name=re.compile("near-duplicates of"))
+    more.click()
+    expect(page.locator("li.card.alike")).to_have_count(len(hit["folded"]))
+    ids = page.eval_on_selector_all(LINKS, "all => all.map((a) => a.dataset.image)")
+    at = ids.index(hit["image"]["id"])
+    assert set(ids[at + 1 : at + 1 + len(hit["folded"])]) == set(hit["folded"])
+    more.click()
+    shows(page, [hit["image"]["id"] for hit in hits])
