@@ -37,6 +37,7 @@ from backend.suggest import routes as suggest
 from backend.summary import routes as summary
 from backend.taxa import routes as taxa
 from backend.uploads import routes as uploads
+from backend.uploads.service import forgetting
 from backend.versions import routes as version_routes
 from core import versions
 from core.db.engine import create_engine
@@ -91,7 +92,11 @@ def _lifespan(settings: Settings, database_url: str) -> Any:
         )
         app.state.services = services
         app.state.warm = asyncio.create_task(_warm(services))
-        running = [app.state.warm, asyncio.create_task(services.exporter.run())]
+        running = [
+            app.state.warm,
+            asyncio.create_task(services.exporter.run()),
+            asyncio.create_task(forgetting(services)),
+        ]
         if services.memory:
             running.append(asyncio.create_task(services.memory.follow(services.reader)))
         try:

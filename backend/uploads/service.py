@@ -2,18 +2,23 @@
 
 import asyncio
 import io
+import logging
 from typing import NamedTuple
 
 import PIL.Image
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.deps import Services
 from backend.uploads import queries
 from backend.uploads.schemas import Upload
 from core import images
 from core.errors import NotFound
 from core.settings import Settings
 
+LOG = logging.getLogger(__name__)
+SWEEP = 600.0
+"""Seconds between two looks for pictures whose time is over."""
 LONG_SIDE = 2048
 """Pixels. At 1024 a photo of 2250 pixels was 0.989 like itself to a small real model, at 2048
 0.9995: shrinking in two steps blurs more than in one."""
@@ -62,6 +67,17 @@ async def keep(conn: AsyncConnection, data: bytes, settings: Settings) -> Upload
         expires_at=expires_at,
         url=f"/api/v1/uploads/{sha256}",
     )
+
+
+async def forgetting(services: Services, every: float = SWEEP) -> None:
+    """Delete pictures whose time is over, though nobody sends another, until cancelled."""
+    while True:
+        try:
+            async with services.writing() as conn:
+                await queries.drop_expired(conn)
+        except Exception as error:  # no database just now, say: the next turn finds them too
+            LOG.warning("expired uploads are not deleted for %d s: %s", every, error)
+        await asyncio.sleep(every)
 
 
 async def get(conn: AsyncConnection, sha256: str) -> RowMapping:

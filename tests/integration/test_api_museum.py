@@ -1,5 +1,6 @@
 """Records, images, uploads, versions and the summary through HTTP over a small real museum."""
 
+import asyncio
 import datetime
 import io
 
@@ -10,6 +11,7 @@ from PIL import Image
 from sqlalchemy import func, select, update
 
 from backend.app import create_app
+from backend.uploads.service import forgetting
 from core import images
 from core.db.tables import upload
 from core.encoders import openclip
@@ -154,6 +156,29 @@ async def test_the_copy_of_a_real_photo_is_the_same_picture_to_a_real_model(clie
     both = [images.decode(each, max_pixels=10**8, max_bytes=10**8) for each in (data, copy)]
     first, second = birds.encode_images(np.stack([birds.prepare(image) for image in both]))
     assert first @ second >= 0.999
+
+
+async def test_an_upload_is_deleted_in_time_though_nobody_sends_another(engine, settings):
+    app = create_app(settings, settings.database_url)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://museum") as own:
+            kept = (await own.post("/api/v1/uploads", files={"image": draw(1)})).json()["id"]
+            gone = (await own.post("/api/v1/uploads", files={"image": draw(2)})).json()["id"]
+            over = func.now() - datetime.timedelta(seconds=1)
+            async with engine.begin() as conn:
+                await conn.execute(
+                    update(upload).where(upload.c.sha256 == gone).values(expires_at=over)
+                )
+            sweep = asyncio.create_task(forgetting(app.state.services, every=0.05))
+            for _ in range(200):
+                async with engine.connect() as conn:
+                    left = (await conn.scalars(select(upload.c.sha256))).all()
+                if left == [kept]:
+                    break
+                await asyncio.sleep(0.05)
+            sweep.cancel()
+    assert left == [kept]
 
 
 async def test_an_expired_upload_is_gone_and_then_deleted(client, engine, settings):
