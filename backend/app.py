@@ -15,6 +15,7 @@ from backend import health, problems
 from backend.atlas import routes as atlas
 from backend.browse import routes as browse
 from backend.compare import routes as compare
+from backend.corrections import routes as corrections
 from backend.deps import Services
 from backend.embed import routes as embed
 from backend.exports import routes as exports
@@ -67,8 +68,9 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install(app)
     for feature in (
-        search, embed, compare, judgements, querysets, identify, facets, browse, taxa, suggest,
-        atlas, exports, records, images, uploads, version_routes, summary, jobs, status, health,
+        search, embed, compare, judgements, querysets, identify, corrections, facets, browse, taxa,
+        suggest, atlas, exports, records, images, uploads, version_routes, summary, jobs, status,
+        health,
     ):  # fmt: skip
         app.include_router(feature.router)
     app.router.default = WebPage()

@@ -452,6 +452,18 @@ judgement = Table(
     UniqueConstraint("query_key", "image_id", "judge"),
 )
 
+correction = Table(
+    "correction",
+    metadata,
+    Column("photo", Text, nullable=False),  # sha256 of an upload, or id of an image or a record
+    Column("judge", Text, nullable=False, server_default=""),  # as in `judgement`
+    Column("version_id", SmallInteger, ForeignKey("embed_version.id"), nullable=False),
+    Column("named", Text),  # what the version named it: "genus:Morpho"
+    Column("said", Text, nullable=False),  # what it is
+    _now("at"),
+    PrimaryKeyConstraint("photo", "judge", "version_id"),
+)
+
 query_set = Table(
     "query_set",
     metadata,

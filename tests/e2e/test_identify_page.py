@@ -193,3 +193,23 @@ def test_a_specimen_of_the_sample_museum_is_looked_at_beside_others(
     assert "scale(1.5)" in moved[0]
     evidence.locator("li a[href^='/record/']").first.click()
     tab.wait_for_url("**/record/*")
+
+
+def test_whoever_knows_better_says_so_and_takes_it_back(tab: Page, live_server: str) -> None:
+    def counted() -> tuple[int, int]:
+        found = httpx.get(f"{live_server}/api/v1/corrections", timeout=60).json()
+        return found["judged"], found["right"]
+
+    before = counted()
+    first = httpx.get(f"{live_server}/api/v1/search", params={"q": "red beetle"}, timeout=60)
+    hit = first.json()["hits"][0]
+    tab.goto(f"{live_server}/identify?like={hit['image']['id']}")
+    part = tab.get_by_role("region", name="Is the name right?")
+    part.get_by_role("button", name="It is actually").click()
+    part.get_by_label("It is").fill(hit["record"]["genus"][:6])
+    part.get_by_role("list").get_by_role("button", name=hit["record"]["genus"]).first.click()
+    expect(part).to_contain_text("Stored: it is")
+    assert counted()[0] == before[0] + 1
+    part.get_by_role("button", name="Take it back").click()
+    expect(part.get_by_role("button", name="It is actually")).to_be_visible()
+    assert counted() == before

@@ -248,6 +248,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Corrections
+         * @description How many names that a version gave were judged, and how many were right.
+         */
+        get: operations["corrections"];
+        put?: never;
+        /**
+         * Correct
+         * @description Say what a photo shows; the same judge may change it or take it back.
+         */
+        post: operations["correct"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/facets": {
         parameters: {
             query?: never;
@@ -1441,6 +1465,56 @@ export interface components {
             images: number;
             /** Records */
             records: number;
+        };
+        /**
+         * Correction
+         * @description What a photo shows, beside what it was named.
+         */
+        Correction: {
+            /**
+             * Photo
+             * @description Id of an upload, an image or a record.
+             */
+            photo: string;
+            /**
+             * Named
+             * @description What it was named; null: nothing that was sure enough.
+             */
+            named?: string | null;
+            /**
+             * Said
+             * @description What it is, at whatever rank one knows; null takes an earlier correction back.
+             */
+            said: string | null;
+            /**
+             * Embed Version
+             * @description The version that named it; absent: the default.
+             */
+            embed_version?: string | null;
+            /**
+             * Judge
+             * @description A random word that a browser keeps, so that its own corrections can be changed.
+             * @default
+             */
+            judge: string;
+        };
+        /**
+         * Corrections
+         * @description What people said of the names that a version gave.
+         */
+        Corrections: {
+            /** Embed Version */
+            embed_version: string;
+            /**
+             * Judged
+             * @description Photos of which somebody said what they show.
+             */
+            judged: number;
+            /**
+             * Right
+             * @description Those among them that were named so.
+             */
+            right: number;
         };
         /**
          * Coverage
@@ -5880,6 +5954,72 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["IdentifyResponse"];
                     "text/csv": unknown;
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    corrections: {
+        parameters: {
+            query?: {
+                embed_version?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Corrections"];
+                };
+            };
+            /** @description What went wrong */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    correct: {
+        parameters: {
+            query?: never;
+            header?: {
+                authorization?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Correction"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Corrections"];
                 };
             };
             /** @description What went wrong */

@@ -120,7 +120,7 @@ function byImage(given: Get<"/api/v1/judgements">): Map<string, boolean> {
 let unkept: string | null = null;
 
 /** A random word that stands for this browser among judges; says nothing about the visitor. */
-function judgeName(): string {
+export function judgeName(): string {
   try {
     const kept = localStorage.getItem("judge");
     if (kept) return kept;

@@ -137,4 +137,16 @@ export const identify = {
     download: "CSV",
     downloadTip: "Candidates as CSV, with the columns of pybioclip",
   },
+  correction: {
+    label: "Is the name right?",
+    ask: "Do you know better?",
+    yes: (name: string) => `${name} is right`,
+    actually: "It is actually …",
+    type: "It is",
+    hint: "a name at the rank you are sure of",
+    names: "Names that begin so",
+    said: (name: string) => `Stored: it is ${name}.`,
+    takeBack: "Take it back",
+    takenBack: "Taken back",
+  },
 } as const;

@@ -1,0 +1,1 @@
+"""What photos really show, by those who know better than the model."""
