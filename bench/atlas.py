@@ -141,35 +141,45 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=200_000)
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--no-compute", action="store_true", help="only send and paint")
+    parser.add_argument("--home", type=Path, help="where the made museum is kept")
+    parser.add_argument("--prepare", action="store_true", help="only make it")
     options = parser.parse_args()
-    if not options.no_compute:
+    if not (options.no_compute or options.prepare):
         compute(options.images, options.dim)
     with tempfile.TemporaryDirectory(prefix="biocosmos-bench-") as folder:
-        home = Path(folder)
-        with open_database(Settings(home=home)) as url:
-            migrate(url)
-            asyncio.run(store(url, options.images))
-        process = serve(home)
-        try:
-            name = "bench"
-            for path in (
-                "",
-                "",
-                "/points",
-                "/points",
-                "/colours?by=family",
-                "/mask?taxon=Animalia",
-            ):
-                body, sent, seconds = fetch(name + path)
-                print(f"{path or '/':22} {len(body):>9,} bytes, {sent:>9,} sent, {seconds:.2f} s")
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-                for _ in range(3):
-                    paint(browser.new_page(viewport={"width": 1360, "height": 900}), name)
-                browser.close()
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
+        home = options.home or Path(folder)
+        home.mkdir(parents=True, exist_ok=True)
+        prepare(home, options.images)
+        if not options.prepare:
+            measure(home)
+
+
+def prepare(home: Path, images: int) -> None:
+    """Make the museum in `home`, once."""
+    if (home / "made").exists():
+        return
+    with open_database(Settings(home=home)) as url:
+        migrate(url)
+        asyncio.run(store(url, images))
+    (home / "made").touch()
+
+
+def measure(home: Path) -> None:
+    """What is sent, how long that takes, and what Chromium makes of it."""
+    process = serve(home)
+    try:
+        name = "bench"
+        for path in ("", "", "/points", "/points", "/colours?by=family", "/mask?taxon=Animalia"):
+            body, sent, seconds = fetch(name + path)
+            print(f"{path or '/':22} {len(body):>9,} bytes, {sent:>9,} sent, {seconds:.2f} s")
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+            for _ in range(3):
+                paint(browser.new_page(viewport={"width": 1360, "height": 900}), name)
+            browser.close()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
 
 
 if __name__ == "__main__":
