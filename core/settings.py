@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     """Memory for vectors held in the process that searches, in MB; 0 leaves them to Postgres."""
 
     feedback: Literal["open", "operator", "off"] = "open"
-    """Who may leave judgements and query sets: everybody, the operator, nobody."""
+    """Who may leave judgements, query sets and corrections: everybody, the operator, nobody."""
 
     feedback_per_minute: int = Field(default=120, ge=1)
     """Judgements and query sets taken from one address within a minute."""
