@@ -168,13 +168,15 @@ def cached(args: Namespace) -> Iterator[Row]:
 
 def batches(args: Namespace, micro: int | None, least: int, most: int) -> Iterator[Row]:
     """Doubled until memory or time ends."""
+    from trainer.assemble import tile_side
     from trainer.largest import try_batches
 
     config, released, place = run(args, micro, checkpoint=micro is None)
     for tried in try_batches(config, released, place, least=least, most=most):
         row = {**vars(tried), "samples_per_s": tried.batch / tried.seconds}
         if tried.batch == args.large and tried.fits:
-            alone = loss(args, "ours", "softmax", args.large, config.tile)
+            tile = tile_side(config, place.device)
+            alone = loss(args, "ours", "softmax", args.large, tile)
             row |= {"loss_s": alone["seconds"], "loss_share": alone["seconds"] / tried.seconds}
         yield row
         if tried.fits and left(args) < 4.6 * tried.seconds:

@@ -104,7 +104,13 @@ def objective(config: Config, facts: Facts, device: torch.device | str = "cpu") 
                 cap=own.cap,
             )
         )
-    return Objective(terms, pairs, config.tile, _head(config, facts)).to(device)
+    tile = tile_side(config, torch.device(device))
+    return Objective(terms, pairs, tile, _head(config, facts)).to(device)
+
+
+def tile_side(config: Config, device: torch.device) -> int:
+    """As set, else what was measured to be fast and small: a GPU wants fewer, larger tiles."""
+    return config.tile or (2048 if device.type == "cuda" else 1024)
 
 
 def trainable(network: nn.Module, config: Config) -> list[Group]:

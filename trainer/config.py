@@ -211,7 +211,8 @@ class Config:
     loss: tuple[LossSettings, ...] = field(default_factory=lambda: (LossSettings(),))
     logits: tuple[LogitSettings, ...] = field(default_factory=lambda: (LogitSettings(),))
     head: HeadSettings | None = None
-    tile: int = 1024
+    tile: int | None = None
+    """Side of a tile of the loss; None is 1,024 on a processor and 2,048 on a GPU."""
     data: DataSettings | None = None
     captions: CaptionSettings = field(default_factory=CaptionSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)

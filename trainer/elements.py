@@ -33,10 +33,8 @@ def pair_loss(kind: Kind, z: Tensor, target: Tensor, delta: float) -> Tensor:
     return F.huber_loss(torch.sigmoid(z), target, reduction="none", delta=delta)
 
 
-def pair_floor(kind: Kind, target: Tensor) -> Tensor:
-    """The least `pair_loss` any z can reach: the entropy of a soft target, 0 for regression."""
-    if kind != "sigmoid":
-        return torch.zeros_like(target)
+def pair_floor(target: Tensor) -> Tensor:
+    """The least cross-entropy any z can reach: the entropy of a soft target."""
     return -(torch.xlogy(target, target) + torch.xlogy(1 - target, 1 - target))
 
 

@@ -134,8 +134,8 @@ class Towers(nn.Module):
     The network's own logit scale and bias take no part: the objective has its own.
     """
 
-    mean: Tensor
-    std: Tensor
+    slope: Tensor
+    offset: Tensor
 
     def __init__(self, released: Released) -> None:
         super().__init__()
@@ -144,9 +144,12 @@ class Towers(nn.Module):
             own = getattr(self.network, name, None)
             if isinstance(own, nn.Parameter):
                 own.requires_grad_(False)
-        for name in ("mean", "std"):
-            values = torch.tensor(getattr(released.preprocess, name)).view(1, 3, 1, 1)
-            self.register_buffer(name, values, persistent=False)
+        mean, std = (
+            torch.tensor(values).view(1, 3, 1, 1)
+            for values in (released.preprocess.mean, released.preprocess.std)
+        )
+        self.register_buffer("slope", 1 / (255 * std), persistent=False)
+        self.register_buffer("offset", -mean / std, persistent=False)
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [b, H, W, 3] and int64 [b, L] to features [b, D] each, not normalised."""
@@ -154,7 +157,8 @@ class Towers(nn.Module):
 
     def images(self, pixels: Tensor) -> Tensor:
         """Features [b, D] of uint8 [b, H, W, 3]; normalised pixels never leave the device."""
-        scaled = pixels.permute(0, 3, 1, 2).float().div_(255).sub_(self.mean).div_(self.std)
+        # (pixels / 255 - mean) / std, in one pass over the memory.
+        scaled = torch.addcmul(self.offset, pixels.permute(0, 3, 1, 2), self.slope)
         found: Tensor = self.network.encode_image(scaled)  # type: ignore[operator]
         return found
 

@@ -41,8 +41,9 @@ class PairwiseState:
             self._observe_hard(tile, log_scale, bias)
             return
         weight, loss, _ = self._parts(tile, log_scale, bias)
-        self._weight = self._weight + weight.expand_as(loss).sum(dtype=torch.float64)
-        self._value = self._value + (weight * loss).sum(dtype=torch.float64)
+        whole = torch.ones_like(loss) if weight is None else weight.expand_as(loss)
+        self._weight = self._weight + whole.sum(dtype=torch.float64)
+        self._value = self._value + (whole * loss).sum(dtype=torch.float64)
 
     def advance(self) -> None:
         """See `TermState.advance`."""
@@ -63,11 +64,12 @@ class PairwiseState:
     def surrogate(self, tile: Tile, log_scale: Tensor, bias: Tensor) -> Tensor:
         """See `TermState.surrogate`."""
         weight, loss, target = self._parts(tile, log_scale, bias)
-        weighted = weight * loss
+        weighted = loss if weight is None else weight * loss
         with torch.no_grad():
-            floor = weight * pair_floor(self._term.kind, target)
             self._value = self._value + weighted.sum(dtype=torch.float64)
-            self._floor = self._floor + floor.sum(dtype=torch.float64)
+            if self._term.kind == "sigmoid" and not self._term.target.binary:
+                floor = pair_floor(target) if weight is None else weight * pair_floor(target)
+                self._floor = self._floor + floor.sum(dtype=torch.float64)
         share = self._term.weight / (self._mean * self._unit * self._batch.size)
         return weighted.sum() * share.to(weighted.dtype)
 
@@ -77,8 +79,10 @@ class PairwiseState:
         value, floor = (both / (self._mean * self._batch.size)).unbind()
         return Tally(value, floor)
 
-    def _parts(self, tile: Tile, log_scale: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Weight, loss and target of each pair."""
+    def _parts(
+        self, tile: Tile, log_scale: Tensor, bias: Tensor
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Weight (None is 1), loss and target of each pair."""
         term, pairs = self._term, tile.pairs()
         s, z = logits(term, tile, log_scale, bias)
         if term.prior is not None:
@@ -98,7 +102,7 @@ class PairwiseState:
         if term.hard > 0:
             factor = (term.hard * s.detach() - self._hard.to(z.dtype)).exp()
             weights.append(target + (1 - target) * factor)
-        weight = combined(weights, term.combine) if weights else torch.ones_like(z[:1, :1])
+        weight = combined(weights, term.combine) if weights else None
         return weight, pair_loss(term.kind, z, target, term.delta), target
 
     def _observe_hard(self, tile: Tile, log_scale: Tensor, bias: Tensor) -> None:

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.encoders import openclip
+from core.encoders.preprocess import Preprocess
 from core.encoders.weights import CONFIG_NAME
 from core.errors import Conflict, ModelError, UnreadableSource
 from trainer.card import NO_PREFACE, Preface, card
@@ -81,7 +82,7 @@ def check_parity(directory: Path, released: Released, tolerance: float) -> float
         images = unit(towers.images(torch.from_numpy(pixels)).numpy())
         texts = unit(towers.texts(released.tokenizer(_TEXTS)).numpy())
     encoder = openclip.load(str(directory), device="cpu")
-    theirs = _as_open_clip_does(directory, towers, pixels)
+    theirs = _as_open_clip_does(directory, released.preprocess, pixels)
     found = {
         "core.encoders' pictures": (images, encoder.encode_images(pixels)),
         "core.encoders' texts": (texts, encoder.encode_texts(_TEXTS)),
@@ -100,13 +101,13 @@ def check_parity(directory: Path, released: Released, tolerance: float) -> float
 
 
 def _as_open_clip_does(
-    directory: Path, towers: Towers, pixels: np.ndarray[Any, np.dtype[np.uint8]]
+    directory: Path, prepared: Preprocess, pixels: np.ndarray[Any, np.dtype[np.uint8]]
 ) -> tuple[Any, Any]:
     name = f"local-dir:{directory.resolve()}"
     network = open_clip.create_model(name).eval()
-    scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    scaled = ((pixels / 255 - prepared.mean) / prepared.std).astype(np.float32)
     with torch.inference_mode():
-        images = network.encode_image((scaled - towers.mean) / towers.std)
+        images = network.encode_image(torch.from_numpy(scaled).permute(0, 3, 1, 2))
         texts = network.encode_text(open_clip.get_tokenizer(name)(_TEXTS))
     return unit(images.float().numpy()), unit(texts.float().numpy())
 

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from trainer import dist
 from trainer.elements import query_focal
-from trainer.targets import ClassTarget, InstanceTarget
 from trainer.terms import Term
 from trainer.tiles import Batch, Tally, Tile, logits, pair_weights
 from trainer.weights import ClassWeights
@@ -165,7 +164,7 @@ class SoftmaxState:
         target = term.target.block(pairs).to(z.dtype)
         weights = pair_weights(term, pairs)
         weighted = target if weights is None else target * weights.to(z.dtype)
-        plain = weights is None and isinstance(term.target, InstanceTarget | ClassTarget)
+        plain = weights is None and term.target.binary
         hard = term.hard * s.detach() if term.hard > 0 else None
         to_text, to_image = z, z
         if term.prior is not None:

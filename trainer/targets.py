@@ -34,6 +34,9 @@ class Block:
 class Target(Protocol):
     """How alike an image and a text should be."""
 
+    binary: bool
+    """Whether all values are 0 or 1: their entropy is 0 then."""
+
     def block(self, pairs: Block) -> Tensor:
         """float32 [rows, columns] of targets in [0, 1]."""
         ...
@@ -45,6 +48,8 @@ class Target(Protocol):
 
 class InstanceTarget:
     """1 for an image and its own text, else 0."""
+
+    binary = True
 
     def block(self, pairs: Block) -> Tensor:
         """See `Target.block`."""
@@ -59,6 +64,8 @@ class InstanceTarget:
 class ClassTarget:
     """1 for pairs of the same class, else 0."""
 
+    binary = True
+
     def block(self, pairs: Block) -> Tensor:
         """See `Target.block`."""
         return (pairs.row_classes[:, None] == pairs.column_classes[None, :]).float()
@@ -71,6 +78,8 @@ class ClassTarget:
 
 class TruthTarget:
     """1 where the text is true of the picture, its own or another: many may be, at any rank."""
+
+    binary = True
 
     def block(self, pairs: Block) -> Tensor:
         """See `Target.block`."""
@@ -85,6 +94,8 @@ class TruthTarget:
 
 class TableTarget:
     """A lookup in a symmetric [C, C] table with ones on the diagonal, of any float dtype."""
+
+    binary = False
 
     def __init__(self, table: Tensor) -> None:
         if table.ndim != 2 or table.shape[0] != table.shape[1]:

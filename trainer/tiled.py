@@ -124,13 +124,11 @@ def _differentiate(
         dots = plain.dots.requires_grad_()
         tile = Tile(plain.rows, plain.columns, dots, batch)
         with torch.enable_grad():
-            loss = torch.stack(
-                [
-                    state.surrogate(tile, scales[term.logits], offsets[term.logits])
-                    for state, term in zip(states, terms, strict=True)
-                ]
-            ).sum()
-            found = torch.autograd.grad(loss, (dots, scales, offsets))
+            parts = [
+                state.surrogate(tile, scales[term.logits], offsets[term.logits])
+                for state, term in zip(states, terms, strict=True)
+            ]
+            found = torch.autograd.grad(sum(parts[1:], parts[0]), (dots, scales, offsets))
         total.images[tile.rows] += found[0] @ batch.texts[tile.columns]
         total.texts[tile.columns] += found[0].T @ batch.images[tile.rows]
         total.log_scales += found[1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -42,8 +43,13 @@ class Batch:
 
     def whole(self) -> Block:
         """All pairs of the global batch."""
-        every = torch.arange(self.size, device=self.texts.device)
+        every = self.positions
         return Block(every, every, self.classes, self.classes, self.words)
+
+    @cached_property
+    def positions(self) -> Tensor:
+        """int64 [B] of 0, 1, …: parts of it are views, which cost a GPU nothing."""
+        return torch.arange(self.size, device=self.texts.device)
 
     def tiles(self) -> Iterator["Tile"]:
         """Every tile of this rank's rows, row by row."""
@@ -65,11 +71,10 @@ class Tile:
 
     def pairs(self) -> Block:
         """The positions and class ids of its pairs."""
-        device, first = self.dots.device, self.batch.first_row
-        rows = torch.arange(self.rows.start + first, self.rows.stop + first, device=device)
-        columns = torch.arange(self.columns.start, self.columns.stop, device=device)
-        classes = self.batch.classes
-        return Block(rows, columns, classes[rows], classes[columns], self.batch.words)
+        first, batch = self.batch.first_row, self.batch
+        rows, columns = slice(self.rows.start + first, self.rows.stop + first), self.columns
+        at, classes = batch.positions, batch.classes
+        return Block(at[rows], at[columns], classes[rows], classes[columns], batch.words)
 
 
 @dataclass(frozen=True)
