@@ -14,6 +14,8 @@ from core.errors import InvalidSetting
 from tests.paths import ROOT
 from trainer import typed
 from trainer.assemble import Facts, objective, split_plan, stream, trainable
+from trainer.campaign import read_campaign
+from trainer.captions import check
 from trainer.config import Config, read_config
 from trainer.models import architecture
 from trainer.newick import covariance, read_newick
@@ -284,3 +286,18 @@ def test_an_empty_mapping_left_alone_is_not_called_inert():
     assert typed.inert(make("data: {source: museum, within: {genus: Pica}}")) == [
         "data.within has no effect: source is museum, not database"
     ]
+
+
+@pytest.mark.parametrize("name", ["museum", "words", "demo-museum"])
+def test_the_committed_settings_are_read_and_all_have_effect(name):
+    config = read_config(ROOT / "trainer" / "configs" / f"{name}.yaml")
+    assert typed.inert(config) == []
+    check([*config.captions.templates, *config.captions.prompts])
+
+
+def test_the_committed_campaign_is_read_and_compares_different_settings():
+    campaign = read_campaign(ROOT / "trainer" / "configs" / "longtail.yaml")
+    labels = [trial.label for trial in campaign.trials]
+    assert {labels.count(label) for label in labels} == {3}
+    assert labels[:3] == ["shuffle", "start", "balanced"]
+    assert all(typed.inert(trial.config) == [] for trial in campaign.trials)
