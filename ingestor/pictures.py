@@ -11,12 +11,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core import images, licences
+from core import licences
 from core.db.engine import translate_errors
 from core.errors import FetchError, TooLarge, UnreadableImage
 from core.settings import Settings
 from core.storage import Store
 from ingestor import leases, merging
+from ingestor.copies import keep, publish
 from ingestor.fetch import UNMARKED, Fetched, Fetcher, Marks, require_contact
 from ingestor.hosts import Hosts
 from ingestor.lanes import Budget, Lanes
@@ -29,8 +30,6 @@ AT_ONCE = 32
 """Images of this machine in work at a time."""
 DECODERS = 4
 SHARED_AT_ONCE = 500
-THUMBNAIL = 512
-"""Pixels of the longer side."""
 
 Progress = Callable[[int, int], None]
 """Told (images dealt with, images due) after every step."""
@@ -228,42 +227,6 @@ class _Run:
             self._last[result["id"]] = str(result["state"]), str(result["reason"])
         if self._progress:
             self._progress(len(self._last), self._total)
-
-
-def keep(
-    data: bytes, store: Store, settings: Settings, *, private: bool = False
-) -> dict[str, object]:
-    """Store an image and its thumbnail; return its columns. UnreadableImage, TooLarge.
-
-    Of a `private` one only a working copy is kept, for embedding: nothing that could be shown.
-    """
-    small = images.decode(
-        data,
-        max_pixels=settings.max_image_pixels,
-        max_bytes=settings.max_image_bytes,
-        min_size=(2 * THUMBNAIL, 2 * THUMBNAIL),
-    )
-    width, height, _ = images.probe(data)
-    key = store.put(data, "private" if private else "images")
-    if not private:
-        store.put(images.thumbnail(small, THUMBNAIL), "thumbs", key=key)
-    return {
-        "width": width,
-        "height": height,
-        "bytes": len(data),
-        "sha256": key,
-        "phash": images.dhash(small),
-    }
-
-
-def publish(store: Store, key: str, settings: Settings) -> bool:
-    """Make a working copy one that can be shown, with its thumbnail; False where there is none."""
-    private = store.path(key, "private")
-    if not private.is_file():
-        return False
-    keep(private.read_bytes(), store, settings)
-    private.unlink(missing_ok=True)
-    return True
 
 
 def _marked(marks: Marks) -> dict[str, object]:

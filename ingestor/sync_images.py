@@ -12,7 +12,7 @@ from sqlalchemy import Row, text
 
 from core import licences
 from core.storage import Store
-from ingestor.pictures import publish
+from ingestor.copies import publish
 from ingestor.work import Work
 
 DEAD_DAYS = 30
