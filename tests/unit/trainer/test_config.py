@@ -288,7 +288,7 @@ def test_an_empty_mapping_left_alone_is_not_called_inert():
     ]
 
 
-@pytest.mark.parametrize("name", ["museum", "words", "demo-museum"])
+@pytest.mark.parametrize("name", ["museum", "specimen-tiny", "demo-museum"])
 def test_the_committed_settings_are_read_and_all_have_effect(name):
     config = read_config(ROOT / "trainer" / "configs" / f"{name}.yaml")
     assert typed.inert(config) == []
