@@ -250,7 +250,7 @@ def test_the_first_steps_by_keyboard_alone(page: Page, museum: str) -> None:
     press("/")
     genus = api(museum, "facets", facet="genus")["facets"][0]["values"][0]["label"]
     page.keyboard.type(genus[:5].lower())
-    option = page.get_by_role("option").nth(1)
+    option = page.get_by_role("search").get_by_role("option").nth(1)
     expect(option).to_be_visible()
     while option.get_attribute("aria-selected") != "true":
         press("ArrowDown")

@@ -20,7 +20,7 @@ from core.db.conditions import Where
 from core.db.migrate import config, migrate
 from core.db.partitions import partition_name
 from core.db.tables import RANKS, dataset, image, projection, record, record_image
-from core.filters import Box, Choice, Days, Filters, Region, Shape, Taxon
+from core.filters import Box, Choice, Days, Filters, Part, Region, Taxon
 from core.vectors import copy_vectors, nearest, unit
 from ingestor.run import ingest
 from ingestor.sources.dwca import DwcaSource
@@ -258,7 +258,7 @@ CHOICES: dict[str, list[Any]] = {
         Region(((160, -80), (195, -80), (195, 60), (160, 60))),
         Region(((-200.5, -89), (-150.5, 1), (-200.5, 89))),
     ],
-    "atlas": [Shape(((0, 0), (9, 0.5), (1, 8))), Shape(((-1, -1), (99, -1), (99, 99), (-1, 99)))],
+    "atlas": [Part(((0, 0), (9, 0.5), (1, 8))), Part(((-1, -1), (99, -1), (99, 99), (-1, 99)))],
     "catalog": ["ENT 12", "ENT 13", "none"],
     "record": KEPT,
     "missing": ["country", "sex", "species", "view", "date", "coordinates", "institution",
