@@ -40,6 +40,7 @@ async def tree(services: Services, conn: AsyncConnection, params: TreeParams) ->
     if excluded:  # what was excluded stays in sight, with what it takes away
         whole, _ = await asyncio.to_thread(taxon_tree.below, census, anything, rank)
         branches += [each for each in whole if _named(each, excluded)]
+        branches.sort(key=lambda branch: (-branch.count, branch.name))
     return TaxonTree(
         embed_version=version_service.ref(version),
         under=f"{above.rank}:{above.name}" if above else None,
