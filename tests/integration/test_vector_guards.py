@@ -37,7 +37,7 @@ class Filled(NamedTuple):
 @pytest.fixture
 async def filled(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Filled]:
     """The made museum, indexed and measured; the index answers although the rows are few."""
-    monkeypatch.setattr("ingestor.recall.PROBED", 40)
+    monkeypatch.setattr("ingestor.recall.PROBED", 100)
     monkeypatch.setattr("core.planner.EXACT_ROWS", 10_000)
     generator = Generator(ROWS, DIM)
     world = generator.world(ROWS, QUERIES)
