@@ -140,7 +140,7 @@ def first_grid(browser: Browser, url: str, words: str, country: str) -> dict[str
     page.wait_for_function(f"() => [...document.querySelectorAll('{GRID}')].slice(0, 8)"
                            ".every((one) => one.complete && one.naturalWidth)")  # fmt: skip
     seen = 1000 * (time.perf_counter() - started)
-    page.wait_for_selector("aside details label")
+    page.wait_for_selector("aside details label", state="attached")
     counted = 1000 * (time.perf_counter() - started)
     page.wait_for_load_state("networkidle")
     found = {"grid": grid, "pictures": seen, "facets": counted}
