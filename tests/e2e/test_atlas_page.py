@@ -265,11 +265,13 @@ def test_near_points_are_pictures(page: Page, live_server: str) -> None:
     x = box["x"] + box["width"] / 2 + (spot["x"] - (left + right) / 2) * scale
     y = box["y"] + box["height"] / 2 - (spot["y"] - (bottom + top) / 2) * scale
     page.mouse.move(x, y)
-    for _ in range(8):
-        page.mouse.wheel(0, -300)
-    expect(page.get_by_text(re.compile(r"pictures? shown in place of points"))).to_be_visible(
-        timeout=SLOW
-    )
+    told = page.get_by_text(re.compile(r"pictures? shown in place of points"))
+    for _ in range(16):  # nearer, until so few are left that there is room for pictures
+        page.mouse.wheel(0, -150)
+        page.wait_for_timeout(500)
+        if told.is_visible():
+            break
+    expect(told).to_be_visible(timeout=SLOW)
     assert page.locator(".frame img[src*='/thumbnail']").count() > 0
 
 

@@ -14,7 +14,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests import museums
-from tests.e2e.test_search_page import RUN_AXE, WATCH_SHIFTS
+from tests.e2e.searching import SHIFTS
+from tests.e2e.test_search_page import RUN_AXE
 from tests.paths import ROOT, TINY
 from tests.unit.ingestor.archives import simple
 
@@ -206,10 +207,10 @@ def test_looking_again_moves_nothing(browser: Browser, loaded: tuple[Path, str])
     page.goto(f"{loaded[1]}/status")
     expect(page.get_by_role("heading", name="For operators")).to_be_visible()
     page.wait_for_load_state("networkidle")
-    page.evaluate(WATCH_SHIFTS.replace("buffered: true", "buffered: false"))
+    page.evaluate(SHIFTS.replace("buffered: true", "buffered: false"))
     for _ in range(2):
         with page.expect_response(re.compile("/api/v1/jobs")):
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     page.wait_for_load_state("networkidle")
-    assert page.evaluate("window.shifted") < 0.01
+    assert page.evaluate("window.shifts") < 0.01
     page.close()
