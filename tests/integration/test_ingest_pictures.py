@@ -3,6 +3,7 @@
 import asyncio
 import io
 import zipfile
+from contextvars import ContextVar
 
 import pytest
 from aiohttp import web
@@ -12,8 +13,7 @@ from sqlalchemy import text
 from core.errors import InvalidSetting
 from core.settings import Settings
 from core.storage import Store
-from ingestor import lanes
-from ingestor.leases import lease_of_host
+from ingestor import lanes, leases
 from ingestor.manners import Manners
 from ingestor.pictures import fetch_images
 from ingestor.run import ingest
@@ -195,17 +195,28 @@ async def test_without_a_rate_only_what_lies_here_is_read(engine, settings, tmp_
 async def test_two_workers_share_the_work_and_fetch_nothing_twice(
     engine, settings, tmp_path, monkeypatch
 ):
+    """However late the second begins: until it does, the host is slow."""
     monkeypatch.setattr(lanes, "ROUND", 0.1)
+    began: set[str] = set()
+    worker = ContextVar[str]("worker")
+    lease = leases.lease_of_host
+
+    async def noticed(connection, host):
+        began.add(worker.get())
+        return await lease(connection, host)
 
     async def slow(request):
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02 if len(began) == 2 else 0.3)
         return web.Response(body=GOOD)
 
+    async def work(name):
+        worker.set(name)
+        return await fetch_images(engine, settings, rate=500.0)
+
+    monkeypatch.setattr(leases, "lease_of_host", noticed)
     async with serving(slow) as server:
         await link(engine, tmp_path, *(f"{server.url}/{n}.jpg" for n in range(150)))
-        both = await asyncio.gather(
-            fetch_images(engine, settings, rate=500.0), fetch_images(engine, settings, rate=500.0)
-        )
+        both = await asyncio.gather(work("one"), work("other"))
     assert sum(counts.states["ok"] for counts in both) == 150
     assert all(counts.states["ok"] for counts in both)
     assert len(server.paths) == len(set(server.paths)) == 150
@@ -220,7 +231,7 @@ async def test_what_a_dead_worker_had_taken_is_done_by_the_next(engine, settings
         host = server.url.removeprefix("http://")
         for _ in range(2):
             async with engine.begin() as connection:
-                assert await lease_of_host(connection, host)
+                assert await leases.lease_of_host(connection, host)
         assert (await fetch_images(engine, settings, rate=100.0)).states == {"ok": 2}
 
 
