@@ -41,6 +41,7 @@ from backend.uploads import routes as uploads
 from backend.uploads.service import forgetting
 from backend.versions import routes as version_routes
 from core import versions
+from core.counting import Counting
 from core.db.engine import create_engine
 from core.encoders.registry import EncoderRegistry
 from core.errors import BioCosmosError
@@ -83,6 +84,7 @@ def create_app(settings: Settings, database_url: str) -> FastAPI:
 def _lifespan(settings: Settings, database_url: str) -> Any:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        counting, room = Counting(), settings.memory_engine_mb
         services = Services(
             settings=settings,
             reader=create_engine(database_url, read_only=True, pool_size=10),
@@ -90,7 +92,8 @@ def _lifespan(settings: Settings, database_url: str) -> Any:
             encoders=EncoderRegistry(settings, observe=app.state.metrics.encoded),
             store=Store(settings.home),
             exporter=Exporter(settings, database_url),
-            memory=MemoryEngine(room) if (room := settings.memory_engine_mb) else None,
+            counting=counting,
+            memory=MemoryEngine(room, counting) if room else None,
         )
         app.state.services = services
         app.state.warm = asyncio.create_task(_warm(services))

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bench.geometry import RANKS, Floats, Ints, World
 from core import versions
+from core.db import facts
 from core.encoders.base import EncoderSpec
 from core.filters import Choice, Filters, Taxon
 from core.vectors import copy_vectors
@@ -78,6 +79,9 @@ async def fill(engine: AsyncEngine, world: World, ids: list[uuid.UUID]) -> None:
         await _copy_records(conn, owner, ids, world)
         await conn.execute(text("INSERT INTO record_image SELECT id, id, 0 FROM image"))
         await conn.execute(text("ANALYZE"))
+    for start in range(0, len(ids), CHUNK):
+        async with engine.begin() as conn:  # as whoever reads in records does
+            await facts.refresh(conn, ids[start : start + CHUNK])
 
 
 async def _copy_images(conn: AsyncConnection, owner: uuid.UUID, ids: list[uuid.UUID]) -> None:

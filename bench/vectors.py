@@ -34,6 +34,7 @@ from bench.prepared import K, Prepared, Size, Truths
 from bench.served import served
 from bench.storing import processor
 from core import versions
+from core.counting import Counting
 from core.db.embedded import serve
 from core.db.engine import create_engine
 from core.db.migrate import migrate
@@ -117,11 +118,13 @@ async def postgres(engine: AsyncEngine, kept: Prepared, report: Row) -> list[Row
 
 async def memory(engine: AsyncEngine, kept: Prepared, report: Row) -> list[Row]:
     """The memory engine; every filter is new to it."""
-    at, held = {own: n for n, own in enumerate(kept.ids)}, MemoryEngine(_room(kept))
+    counting = Counting()
+    at, held = {own: n for n, own in enumerate(kept.ids)}, MemoryEngine(_room(kept), counting)
     started = time.perf_counter()
     version = await _version(engine, kept.kinds[0])
     async with engine.connect() as conn:
         await held.step(conn)
+        await counting.census(conn, version)  # as a server does when it starts
     report["memory_load_s"] = round(time.perf_counter() - started, 1)
     report["memory_engine_mb"] = _room(kept)
     await measure(ours(engine, version, at, held), kept.truths, _unfiltered(kept.cases))
@@ -133,7 +136,7 @@ async def memory(engine: AsyncEngine, kept: Prepared, report: Row) -> list[Row]:
 
 def _room(kept: Prepared) -> int:
     """Megabytes that one version takes in the memory engine."""
-    return kept.size.rows * (2 * kept.size.dim + 48) // 2**20 + 1
+    return kept.size.rows * (kept.size.dim + 48) // 2**20 + 1
 
 
 def _unfiltered(every: Cases) -> Cases:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from core.roll import Roll, as_ids
+from core.roll import Ids, Roll, as_ids
 
 Mask = NDArray[np.bool_]
 """Which images, bool [n]."""
@@ -88,6 +88,8 @@ class Census:
     end: NDArray[np.int32]
     months: NDArray[np.int16]
     """A bit for each month that is possible, January the lowest; 0 where undated."""
+    complete: bool = True
+    """Whether the meaning of every fact is known."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -108,6 +110,10 @@ class Census:
     @cached_property
     def _roll(self) -> Roll:
         return Roll(self.ids)
+
+    def at(self, ids: Ids) -> NDArray[np.int64]:
+        """Where each of `ids` stands here; -1 where it does not."""
+        return self._roll.at(ids)
 
     def among(self, ids: bytes) -> Mask:
         """Those of `ids`, 16 bytes each, that are here."""

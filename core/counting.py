@@ -9,7 +9,6 @@ import time
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +17,7 @@ from core.db import census as reading
 from core.db import statements
 from core.db.conditions import Where
 from core.db.partitions import partition_name
+from core.deciding import decided
 from core.filters import Choice, Filters
 from core.versions import Version
 
@@ -49,6 +49,11 @@ class Counting:
         """What every image of `version` shows."""
         return (await self._current(conn, version)).census
 
+    def at(self, version: Version, stamp: tuple[int, ...]) -> Census | None:
+        """The census of `version` as it was at `stamp`, if it is here."""
+        held = self._held.get(version.id)
+        return held.census if held and held.stamp == stamp else None
+
     async def passing(
         self, conn: AsyncConnection, version: Version, filters: Filters
     ) -> tuple[Census, Mask]:
@@ -65,13 +70,15 @@ class Counting:
     async def _asked(
         self, conn: AsyncConnection, version: Version, held: _Held, filters: Filters
     ) -> Mask:
-        """What passes all that the database decides."""
+        """What passes, whatever is missing."""
         where = Where(replace(filters, missing=Choice()))
         key = f"{where.sql} {where.binds}"
         if key in held.passing:
             held.passing.move_to_end(key)
             return held.passing[key]
-        mask = await self._mask(conn, version, held.census, where)
+        mask = await asyncio.to_thread(decided, held.census, where.filters)
+        if mask is None:
+            mask = await self._mask(conn, version, held.census, where)
         if where.beside:  # other changes leave no trace in the stamp
             held.passing[key] = mask
             while len(held.passing) > REMEMBERED:
@@ -94,8 +101,6 @@ class Counting:
     async def _mask(
         self, conn: AsyncConnection, version: Version, census: Census, where: Where
     ) -> Mask:
-        if where.sql == "true":
-            return np.ones(len(census), np.bool_)
         # A plan made for other values could pass over the index of these.
         await conn.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
         asking = statements.ids(version.id, where.sql, beside=where.beside)

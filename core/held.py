@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.census import Census, Mask
 from core.roll import Ids, Roll
 
 
@@ -18,6 +19,9 @@ class Segment:
     ids: Ids
     """In the order of the index."""
     index: Any
+    """Of faiss, over vectors as `core.rounded` has them."""
+    lost: float
+    """The most that a vector loses by that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,8 @@ class Held:
     segments: tuple[Segment, ...] = ()
     bytes: int = 0
     passing: OrderedDict[str, list[Passing]] = field(default_factory=OrderedDict)
+    _seen: tuple[Census, NDArray[np.int64]] | None = None
+    """A census, and where each image stands in it."""
 
     def __post_init__(self) -> None:
         ids = [each.ids for each in self.segments]
@@ -49,6 +55,15 @@ class Held:
 
     def those(self, ids: Ids) -> list[Passing]:
         """Of every segment, the images that are among `ids`; others are not held."""
-        found = self._roll.among(ids)
+        return self._parts(self._roll.among(ids))
+
+    def chosen(self, census: Census, mask: Mask) -> list[Passing]:
+        """Of every segment, the images that `mask` chooses of `census`."""
+        if self._seen is None or self._seen[0] is not census:
+            self._seen = census, census.at(np.concatenate([each.ids for each in self.segments]))
+        at = self._seen[1]
+        return self._parts(mask[at] & (at >= 0))
+
+    def _parts(self, found: Mask) -> list[Passing]:
         parts = [found[start:end] for start, end in pairwise((0, *self._ends.tolist()))]
         return [Passing(int(p.sum()), np.packbits(p, bitorder="little")) for p in parts]

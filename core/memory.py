@@ -1,7 +1,8 @@
-"""The memory engine: a version's vectors in this process, compared exactly under any filter.
+"""The memory engine: a version's vectors in this process, compared with all that pass any filter.
 
-Half floats in faiss, six times as fast as PostgreSQL, which stays the truth: it decides what passes
-and what can be shown, and is asked about every second whether vectors have come or gone.
+Held as bytes in faiss: half the size of half floats and twice as fast. PostgreSQL stays the truth.
+It compares the best anew, and more of them until none that was left out can be better; says which
+of them pass and can be shown; and is asked about every second whether vectors have come or gone.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import importlib
 import logging
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -19,14 +21,20 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import versions
+from core.counting import Counting
 from core.db import statements
 from core.db.conditions import Where
 from core.db.engine import translate_errors
 from core.db.partitions import partition_name
+from core.deciding import decided
 from core.errors import BioCosmosError, InvalidSetting
 from core.held import Held, Passing, Segment
+from core.hits import Hit, score
+from core.query_vectors import QueryVector
 from core.roll import Ids, Keys, as_ids, as_keys
+from core.rounded import Asked, asked, rounded
 from core.versions import Version
+from core.ways import written
 
 LOG = logging.getLogger(__name__)
 SECONDS = 1.0
@@ -46,7 +54,7 @@ _NOBODY = np.empty(0, np.uint8)
 class MemoryEngine:
     """Versions held in at most `megabytes`. Belongs to one event loop, which it never blocks."""
 
-    def __init__(self, megabytes: int) -> None:
+    def __init__(self, megabytes: int, counting: Counting | None = None) -> None:
         try:
             self._faiss: Any = importlib.import_module("faiss")
         except ImportError as error:
@@ -54,6 +62,8 @@ class MemoryEngine:
                 "BIOCOSMOS_MEMORY_ENGINE_MB needs faiss: pip install faiss-cpu, or set it to 0"
             ) from error
         self._most = megabytes * 2**20
+        self._counting = counting
+        """Decides filters without the database, where it has counted what is held."""
         self._held: dict[int, Held] = {}
         self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="memory")
         self._refused: set[int] = set()
@@ -97,32 +107,32 @@ class MemoryEngine:
                 await self._take(conn, version, held or Held(()), stamp)
 
     async def search(
-        self, conn: AsyncConnection, version: Version, query: NDArray[np.float32], k: int,
-        where: Where,
-    ) -> tuple[list[tuple[UUID, float]], int]:  # fmt: skip
-        """The `k` nearest that pass and can be shown, as (image, cosine); how many pass."""
+        self, conn: AsyncConnection, version: Version, query: QueryVector, k: int, where: Where
+    ) -> tuple[list[Hit], int]:
+        """The `k` nearest that pass and can be shown, and how many pass."""
         held = self._held[version.id]
         segments = held.segments
         passing = [Passing(len(s.ids), _NOBODY) for s in segments]
         if where.sql != "true":
             passing = await self._passing(conn, version, held, where)
         matching = sum(each.count for each in passing)
-        wanted = k + statements.SPARE
-        loop = asyncio.get_running_loop()
+        asking = asked(query.values)
+        error = asking.error + max((each.lost for each in segments), default=0.0)
+        wanted = 8 * (k + statements.SPARE)
         while True:
-            parts = [
-                loop.run_in_executor(self._threads, self._nearest, each, query, wanted, some)
-                for each, some in zip(segments, passing, strict=True)
-                if some.count
-            ]
-            found = sorted(
-                (hit for part in await asyncio.gather(*parts) for hit in part),
-                key=lambda hit: (-hit[1], hit[0]),
-            )[:wanted]
-            shown = await self._shown(conn, [image_id for image_id, _ in found])
-            hits = [hit for hit in found if hit[0] in shown]
-            if len(hits) >= k or len(found) >= matching or len(found) < wanted:
-                return hits[:k], matching
+            ids, scores = await self._nearest(segments, passing, asking, wanted)
+            few = k + statements.SPARE
+            if len(ids) > few:  # those that are surely not among the best can wait
+                few = max(few, int((scores >= scores[k - 1] - error).sum()))
+            while True:
+                hits = await self._compared_anew(conn, version, ids[:few], query, where)
+                if few >= matching or (
+                    len(hits) >= k and hits[k - 1].score >= scores[min(few, len(ids)) - 1] + error
+                ):
+                    return hits[:k], matching
+                if few >= len(ids):
+                    break
+                few *= 2
             wanted *= 4
 
     def close(self) -> None:
@@ -135,7 +145,7 @@ class MemoryEngine:
     ) -> None:
         """Make what is held of `version` what is stored now, if it fits."""
         ids = as_ids(await conn.scalar(text(statements.ids(version.id, "true"))))
-        size = len(ids) * (2 * version.dim + 48)
+        size = len(ids) * (version.dim + 48)
         others = sum(each.bytes for key, each in self._held.items() if key != version.id)
         taken = await asyncio.to_thread(self._compared, held, ids) if size <= self._most else None
         if taken is None or others + size > self._most:
@@ -178,7 +188,7 @@ class MemoryEngine:
             return None
         index = self._faiss.clone_index(segment.index)
         index.remove_ids(np.flatnonzero(~stays))
-        return Segment(segment.ids[stays], index)
+        return Segment(segment.ids[stays], index, segment.lost)
 
     def _with(self, kept: tuple[Segment, ...], content: bytes, dim: int) -> tuple[Segment, ...]:
         """`kept` and the vectors in `content`, in the last segment while that is small."""
@@ -187,15 +197,16 @@ class MemoryEngine:
         if not len(rows):
             return kept
         ids = rows["id"].copy()
+        values, lost = rounded(np.ascontiguousarray(rows["v"], np.float32))
         if kept and len(kept[-1].ids) < SEGMENT:
-            index = self._faiss.clone_index(kept[-1].index)
-            ids, kept = np.concatenate([kept[-1].ids, ids]), kept[:-1]
+            last, kept = kept[-1], kept[:-1]
+            index = self._faiss.clone_index(last.index)
+            ids, lost = np.concatenate([last.ids, ids]), max(last.lost, lost)
         else:
-            half = self._faiss.ScalarQuantizer.QT_fp16
-            index = self._faiss.IndexScalarQuantizer(dim, half, self._faiss.METRIC_INNER_PRODUCT)
-            index.is_trained = True  # half floats need no training
-        index.add(np.ascontiguousarray(rows["v"], np.float32))
-        return (*kept, Segment(ids, index))
+            whole = self._faiss.ScalarQuantizer.QT_8bit_direct_signed
+            index = self._faiss.IndexScalarQuantizer(dim, whole, self._faiss.METRIC_INNER_PRODUCT)
+        index.add(values)
+        return (*kept, Segment(ids, index, lost))
 
     async def _passing(
         self, conn: AsyncConnection, version: Version, held: Held, where: Where
@@ -203,9 +214,11 @@ class MemoryEngine:
         """Of every segment, the images that pass."""
         key = _name(where)
         if key not in held.passing:
-            asking = statements.ids(version.id, where.sql, beside=where.beside)
-            content = await conn.scalar(text(asking), where.binds)
-            found = await asyncio.to_thread(lambda: held.those(as_ids(content)))
+            found = await self._decided(version, held, where)
+            if found is None:
+                asking = statements.ids(version.id, where.sql, beside=where.beside)
+                content = await conn.scalar(text(asking), where.binds)
+                found = await asyncio.to_thread(lambda: held.those(as_ids(content)))
             if not where.beside:  # changes of what decides leave no trace in the statistics
                 return found
             held.passing[key] = found
@@ -214,25 +227,54 @@ class MemoryEngine:
         held.passing.move_to_end(key)
         return held.passing[key]
 
-    def _nearest(
-        self, segment: Segment, query: NDArray[np.float32], k: int, some: Passing
-    ) -> list[tuple[UUID, float]]:
-        """The `k` best of one segment, scored anew in double precision on what is stored."""
+    async def _decided(self, version: Version, held: Held, where: Where) -> list[Passing] | None:
+        census = self._counting.at(version, held.stamp) if self._counting else None
+        if census is None or not held.segments:
+            return None
+
+        def decide() -> list[Passing] | None:
+            mask = decided(census, where.filters)
+            return None if mask is None else held.chosen(census, mask)
+
+        return await asyncio.to_thread(decide)
+
+    async def _nearest(
+        self, segments: Sequence[Segment], passing: Sequence[Passing], asking: Asked, k: int
+    ) -> tuple[Ids, NDArray[np.float32]]:
+        """The `k` best of those that pass, best first, and their cosines as bytes have it."""
+        loop = asyncio.get_running_loop()
+        parts = [
+            loop.run_in_executor(self._threads, self._nearest_of, each, asking, k, some)
+            for each, some in zip(segments, passing, strict=True)
+            if some.count
+        ]
+        if not parts:
+            return np.empty(0, "V16"), np.empty(0, np.float32)
+        ids, scores = map(np.concatenate, zip(*await asyncio.gather(*parts), strict=True))
+        best = np.argsort(-scores, kind="stable")[:k]
+        return ids[best], scores[best]
+
+    def _nearest_of(
+        self, segment: Segment, asking: Asked, k: int, some: Passing
+    ) -> tuple[Ids, NDArray[np.float32]]:
         params = None
         if some.count < len(segment.ids):
             chosen = self._faiss.IDSelectorBitmap(some.bits)
             params = self._faiss.SearchParameters(sel=chosen)
         self._faiss.omp_set_num_threads(1)  # of this thread: segments are what runs side by side
-        _, found = segment.index.search(query[None], min(k, some.count), params=params)
-        rows = found[0][found[0] >= 0]
-        stored = segment.index.reconstruct_batch(rows).astype(np.float64)
-        asked = query.astype(np.float16).astype(np.float64)
-        scores = stored @ asked / np.linalg.norm(stored, axis=1) / np.linalg.norm(asked)
-        ids = (UUID(bytes=each.tobytes()) for each in segment.ids[rows])
-        return list(zip(ids, scores.clip(-1, 1).tolist(), strict=True))
+        dots, found = segment.index.search(asking.values, min(k, some.count), params=params)
+        there = found[0] >= 0
+        return segment.ids[found[0][there]], dots[0][there] * np.float32(asking.unit)
 
-    async def _shown(self, conn: AsyncConnection, ids: list[UUID]) -> set[UUID]:
-        return set(await conn.scalars(text(statements.SHOWN), {"ids": ids}))
+    async def _compared_anew(
+        self, conn: AsyncConnection, version: Version, ids: Ids, query: QueryVector, where: Where
+    ) -> list[Hit]:
+        """Those of `ids` that pass and can be shown, best first."""
+        asking = statements.among(version.id, where.sql if where.beside else "true")
+        given = ",".join(each.tobytes().hex() for each in ids)
+        binds = {"ids": f"{{{given}}}", "query": written(query)}
+        rows = await conn.execute(text(asking), binds | where.binds)
+        return [Hit(row.image_id, score(row.distance)) for row in rows]
 
 
 def _name(where: Where) -> str:

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     """Memory that the weights of those may take, in MB; 0: as much as they need. One is always
     kept."""
 
-    memory_engine_mb: int = Field(default=0, ge=0)
+    memory_engine_mb: int = Field(default=1024, ge=0)
     """Memory for vectors held in the process that searches, in MB; 0 leaves them to Postgres."""
 
     feedback: Literal["open", "operator", "off"] = "open"

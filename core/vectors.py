@@ -112,9 +112,9 @@ async def _remembered(asked: _Asked, held: MemoryEngine) -> Nearest:
     async def find(most: int) -> list[Hit]:
         nonlocal passing
         found, passing = await held.search(
-            asked.conn, asked.version, asked.query.values, most, asked.where
+            asked.conn, asked.version, asked.query, most, asked.where
         )
-        return [Hit(*each) for each in found]
+        return found
 
     hits = await going_on(find, asked.k, asked.after)
     return Nearest(hits, "memory", passing, passing, 1.0)

@@ -95,21 +95,27 @@ def _census(parts: Sequence[_Part], meanings: Sequence[Sequence[Any]], size: int
     latitude, longitude, start, end, months = numbers
     rows = joined([part.rows for part in parts], "i4")
     hashes = joined([part.hashes for part in parts], "i8")
-    kinds = dict(_kinds(rows, hashes, meanings))
+    named = np.array([hash for hash, _, _ in meanings], np.int64)
+    kinds = dict(_kinds(rows, hashes, named, meanings))
     kinds["decade"] = _decades(start, end)
     known = (~np.isnan(latitude)).astype(np.int32)
     kinds["coordinates"] = Kind(("false", "true"), np.arange(size, dtype=np.int32), known)
     ids = joined([part.ids for part in parts], "V16")
-    return Census(ids, kinds, latitude, longitude, start, end, months)
+    complete = bool(np.isin(hashes, named).all())
+    for kind in kinds.values():
+        _ = kind.code  # made here, so that no search waits for it
+    return Census(ids, kinds, latitude, longitude, start, end, months, complete)
 
 
 def _kinds(
-    rows: NDArray[np.int32], hashes: NDArray[np.int64], meanings: Sequence[Sequence[Any]]
+    rows: NDArray[np.int32],
+    hashes: NDArray[np.int64],
+    named: NDArray[np.int64],
+    meanings: Sequence[Sequence[Any]],
 ) -> Mapping[str, Kind]:
     """Facts sorted by kind; a hash that nobody remembered the meaning of is left out."""
     if not meanings:
         return {}
-    named = np.array([hash for hash, _, _ in meanings], np.int64)
     at = np.searchsorted(named, hashes)
     at[at == len(named)] = 0
     known = named[at] == hashes

@@ -7,10 +7,11 @@ from typing import Any
 from core.db.tables import RANKS
 from core.filters import Box, Choice, Days, Filters, Part, Region, Shape, Taxon
 
-_FACETS = (
+FACETS = (
     "dataset", "institution", "collection", "country", "basis", "type_status", "sex",
     "life_stage", "view", "licence",
 )  # fmt: skip
+"""Filters that are kinds of facts."""
 _OF_RECORDS = (
     "e.image_id IN (SELECT ri.image_id FROM record_image ri JOIN record r ON r.id = ri.record_id"
     " WHERE r.withdrawn_at IS NULL AND {0})"
@@ -28,13 +29,14 @@ class Where:
     """A condition and its bind parameters; `sql` is "true" when there are no filters."""
 
     def __init__(self, filters: Filters) -> None:
+        self.filters = filters
         self.binds: dict[str, Any] = {}
         self.beside = not (filters.text or filters.catalog or filters.record or filters.missing
                            or filters.atlas)  # fmt: skip
         """Whether all that decides stands beside the vectors."""
         self._parts: list[str] = []
         self._facets(filters.taxon, _names)
-        for kind in _FACETS:
+        for kind in FACETS:
             self._facets(getattr(filters, kind), partial(_fact, kind))
         self._ranges(filters.bbox, self._box)
         self._ranges(filters.polygon, self._region)

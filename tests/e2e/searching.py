@@ -19,6 +19,17 @@ built = [
 ]
 BOX = "Describe a specimen"
 LINKS = "ul.grid a.link"
+RUN_AXE = """async () => (await axe.run()).violations.map((one) =>
+  `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`)"""
+"""What axe finds wrong with a page, once its script was run there."""
+COPY_AS_PNG = """async (url) => {
+  const bitmap = await createImageBitmap(await (await fetch(url)).blob());
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  const png = await canvas.convertToBlob({ type: "image/png" });
+  await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
+}"""
+"""Puts a picture of the server into the clipboard."""
 TOO_SMALL = """all => all
   .map((one) => [one.outerHTML.slice(0, 120), one.getBoundingClientRect()])
   .filter(([, box]) => box.width > 0 && (box.width < 44 || box.height < 44))

@@ -13,14 +13,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.e2e.searching import RUN_AXE
 from tests.paths import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SLOW = 60_000
 """Milliseconds: a busy machine takes its time."""
-RUN_AXE = """async () => (await axe.run()).violations.map((one) =>
-  `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`)"""
 NO_WEBGL = """HTMLCanvasElement.prototype.getContext = () => null"""
 
 

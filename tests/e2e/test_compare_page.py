@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.e2e.searching import RUN_AXE
 from tests.paths import ROOT, needs_shared
 
 pytestmark = [
@@ -24,7 +25,6 @@ BOTH = ("birds", "specimen-tiny")
 BOX = "Describe a specimen"
 PATIENCE = 60_000
 """Milliseconds: the first question loads two models."""
-RUN_AXE = "async () => (await axe.run()).violations.map((one) => [one.id, one.nodes[0].html])"
 
 
 @pytest.fixture(scope="module", autouse=True)

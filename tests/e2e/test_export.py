@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.test_atlas_page import RUN_AXE, SLOW, api
+from tests.e2e.searching import RUN_AXE
+from tests.e2e.test_atlas_page import SLOW, api
 from tests.paths import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]

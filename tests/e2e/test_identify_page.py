@@ -11,6 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.e2e.searching import RUN_AXE
 from tests.paths import ROOT, SHARED_DATA, needs_shared
 
 pytestmark = [
@@ -26,7 +27,6 @@ pytestmark = [
 PATIENCE = 120_000
 """Milliseconds: the first question encodes the names and runs the trials."""
 IDENTIFY = "identify?v=birds&method=text"
-RUN_AXE = "async () => (await axe.run()).violations.map((one) => [one.id, one.nodes[0].html])"
 
 
 def rows() -> list[dict[str, str]]:

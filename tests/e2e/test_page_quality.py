@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.e2e.searching import SHIFTS, TOO_SMALL, api, built
+from tests.e2e.searching import RUN_AXE, SHIFTS, TOO_SMALL, api, built
 from tests.paths import ROOT
 
 pytestmark = [*built, pytest.mark.slow]
@@ -34,8 +34,6 @@ PAGES = {
     "about": "about",
     "nowhere": "nowhere",
 }
-RUN_AXE = """async () => (await axe.run()).violations.map((one) =>
-  `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`)"""
 HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")]
   .filter((one) => one.checkVisibility()).map((one) => Number(one.tagName[1]))"""
 UNSEEN_FOCUS = """() => {

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.e2e.searching import RUN_AXE
 from tests.paths import ROOT
 
 pytestmark = [
@@ -22,8 +23,6 @@ pytestmark = [
 
 SLOW = 60_000
 """Milliseconds: the first search loads the model, which a busy machine takes its time for."""
-RUN_AXE = """async () => (await axe.run()).violations.map((one) =>
-  `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`)"""
 TOO_SMALL = """(all) => all.map((one) => [one.outerHTML, one.getBoundingClientRect()])
   .filter(([, box]) => box.width > 0 && (box.width < 44 || box.height < 44))
   .map(([html]) => html)"""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from tests.e2e.searching import SHIFTS, TOO_SMALL
+from tests.e2e.searching import COPY_AS_PNG, RUN_AXE, SHIFTS, TOO_SMALL
 from tests.paths import ROOT
 
 pytestmark = [
@@ -389,23 +389,12 @@ def test_a_chosen_theme_stays(page: Page, live_server: str) -> None:
     assert paper() == dark
 
 
-COPY_AS_PNG = """async (url) => {
-  const bitmap = await createImageBitmap(await (await fetch(url)).blob());
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  canvas.getContext("2d").drawImage(bitmap, 0, 0);
-  const png = await canvas.convertToBlob({ type: "image/png" });
-  await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
-}"""
-
 CARRY_FILE = """async (url) => {
   const blob = await (await fetch(url)).blob();
   const carried = new DataTransfer();
   carried.items.add(new File([blob], "dropped", { type: blob.type }));
   return carried;
 }"""
-
-RUN_AXE = """async () => (await axe.run()).violations.map((one) =>
-  `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(" | ")}`)"""
 
 
 def test_a_main_group_shows_all_of_it(page: Page, live_server: str) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.searching import (
     BOX,
+    COPY_AS_PNG,
     LINKS,
     SHIFTS,
     api,
@@ -273,6 +274,57 @@ def test_the_first_steps_by_keyboard_alone(page: Page, museum: str) -> None:
         press("Tab")
     press("Enter")
     shows(page, found(museum, q="blue wings", taxon=taxon, bbox="-20,-40,150,60"))
+
+
+def test_a_photo_is_pasted_and_combined_and_a_family_left_out_by_keyboard(
+    page: Page, museum: str
+) -> None:
+    press = page.keyboard.press
+    example = api(museum, "summary")["examples"][0]["image"]
+    page.goto(museum)
+    expect(page.locator("ul.examples")).to_be_visible()
+    page.evaluate(COPY_AS_PNG, example["image_url"])
+    press("/")
+    press("Control+v")
+    page.wait_for_url("**img=*")
+    (photo,) = state(page)["img"]
+    shows(page, found(museum, image=photo))
+    page.keyboard.type("green leaf")
+    press("Enter")
+    shows(page, found(museum, q="green leaf", image=photo))
+    tree = section(page, "Taxon")
+    page.evaluate("document.activeElement.blur()")
+    press("f")
+    family = api(museum, "facets", facet="family")["facets"][0]["values"][0]
+    for rank in ("kingdom", "phylum", "class", "order"):
+        facet = api(museum, "facets", facet=rank, taxon=family["value"])["facets"][0]
+        name = next((value["label"] for value in facet["values"] if value["count"]), None)
+        if name is None:  # a rank that no record of the family names is not in the tree
+            continue
+        unfold = tree.get_by_role("button", name=f"Unfold {name}", exact=True)
+        fold = tree.get_by_role("button", name=f"Fold {name}", exact=True)
+        expect(unfold.or_(fold)).to_be_visible()
+        if unfold.is_visible():
+            _reach(page, unfold)
+            press("Enter")
+    row = tree.get_by_role("button", name=re.compile(rf"^{family['label']}, "))
+    expect(row).to_be_visible()
+    _reach(page, row)
+    press("Enter")
+    expect(row).to_have_accessible_name(re.compile("included"))
+    press("Enter")
+    expect(row).to_have_accessible_name(re.compile("excluded"))
+    assert state(page)["taxon"] == [f"-{family['value']}"]
+    shows(page, found(museum, q="green leaf", image=photo, taxon=f"-{family['value']}"))
+
+
+def _reach(page: Page, wanted: Locator) -> None:
+    """Go on by Tab to it."""
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+    raise AssertionError("it is not reached by Tab")
 
 
 def test_what_was_folded_is_unfolded_in_place(page: Page, live_server: str) -> None:

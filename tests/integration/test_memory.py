@@ -13,13 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.app import create_app
 from core import versions
-from core.db import facts
+from core.counting import Counting
+from core.db import facts, statements
 from core.db.conditions import Where
 from core.db.partitions import partition_name
 from core.db.tables import record
 from core.errors import InvalidSetting
 from core.filters import Choice, Filters
 from core.memory import MemoryEngine
+from core.rounded import _rotation
 from core.vectors import copy_vectors, nearest, nearest_exact, unit
 from core.versions import Version
 from tests.api import Museum
@@ -35,7 +37,7 @@ async def memory(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryEngine]
     monkeypatch.setattr("core.memory.MEMORY_ROWS", 0)
     monkeypatch.setattr("core.memory.SEGMENT", 100)
     monkeypatch.setattr("core.memory.READ", 70)
-    made = MemoryEngine(64)
+    made = MemoryEngine(64, Counting())
     yield made
     made.close()
 
@@ -56,11 +58,18 @@ async def until(engine: AsyncEngine, memory: MemoryEngine, reached: Callable[[],
 
 
 async def test_it_finds_what_the_database_finds_under_any_filter(
-    engine: AsyncEngine, memory: MemoryEngine
+    engine: AsyncEngine, memory: MemoryEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = Collection(350, seed=8)
+    made, asked_of_sql = Collection(350, seed=8), []
+    by_sql = statements.ids
+
+    def undecided(version_id: int, where: str, *, beside: bool = False) -> str:
+        asked_of_sql.append(where)
+        return by_sql(version_id, where, beside=beside)
+
     async with engine.begin() as conn:
         await made.store(conn)
+        await facts.refresh(conn, list(made.images))
     version = await stored(engine, "v", list(made.images), vectors(350, 64))
     async with engine.begin() as conn:
         await made.place(conn, version)
@@ -68,7 +77,12 @@ async def test_it_finds_what_the_database_finds_under_any_filter(
     assert len(memory._held[version.id].segments) == 3
     chance = random.Random(3)
     async with engine.connect() as conn:
-        for n, query in enumerate(vectors(80, 64, seed=2)):
+        for n, query in enumerate(vectors(160, 64, seed=2)):
+            if n == 80:  # from here on filters are decided without the database, where they can be
+                assert memory._counting
+                await memory._counting.census(conn, version)
+                memory._held[version.id].passing.clear()
+                monkeypatch.setattr(statements, "ids", undecided)
             filters = some_filters(chance) if n else Filters()
             asked, k = unit(version.id, query), chance.choice([1, 10, 400])
             found = await nearest(conn, version, asked, k, filters, memory=memory)
@@ -79,6 +93,27 @@ async def test_it_finds_what_the_database_finds_under_any_filter(
             np.testing.assert_allclose(
                 [hit.score for hit in found.hits], [hit.score for hit in truth.hits], atol=1e-6
             )
+    assert 5 < len(asked_of_sql) < 60
+
+
+async def test_bytes_lose_nothing_that_is_among_the_best(
+    engine: AsyncEngine, memory: MemoryEngine
+) -> None:
+    """Thousands as close as rounding is coarse, and vectors that lie along one axis."""
+    rows = vectors(1, 64) + 0.02 * vectors(2000, 64, seed=5)
+    rows[:20] = _rotation(64).T[:20]  # turned they are all in one number, far beyond its reach
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    async with engine.begin() as conn:
+        ids = await add_images(conn, 2000)
+    version = await stored(engine, "v", ids, rows)
+    await until(engine, memory, lambda: memory.rows(version) == 2000)
+    async with engine.connect() as conn:
+        for query in (*rows[:3], *rows[-3:], *vectors(3, 64, seed=6)):
+            asked = unit(version.id, query)
+            found = await nearest(conn, version, asked, 10, memory=memory)
+            truth = await nearest_exact(conn, version, asked, 10)
+            assert found.path == "memory"
+            assert [hit.score for hit in found.hits] == [hit.score for hit in truth.hits]
 
 
 async def test_it_follows_what_comes_changes_and_goes(
@@ -134,10 +169,10 @@ async def test_what_does_not_fit_is_searched_in_the_database(
     engine: AsyncEngine, memory: MemoryEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with engine.begin() as conn:
-        ids = await add_images(conn, 300)
+        ids = await add_images(conn, 600)
     small = MemoryEngine(1)
-    rows = vectors(300, 2048)
-    fits = await stored(engine, "small", ids, vectors(300, 64))
+    rows = vectors(600, 2048)
+    fits = await stored(engine, "small", ids, vectors(600, 64))
     large = await stored(engine, "large", ids, rows)
     for _ in range(2):
         async with engine.connect() as conn:
