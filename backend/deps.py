@@ -23,6 +23,7 @@ from core.errors import Forbidden
 from core.memory import MemoryEngine
 from core.settings import Settings
 from core.storage import Store
+from core.versions import Coverage
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Services:
         )
     )
     """What is in the museum, counted."""
+    coverage: Remembered[Coverage] = field(
+        default_factory=lambda: Remembered("image", r"embedding\_v%", "embed_version")
+    )
+    """How much of the museum each version covers."""
     charts: Charts = field(default_factory=Charts)
     """Maps of versions, as they are sent."""
     naming: Naming = field(default_factory=Naming)

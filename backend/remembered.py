@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 T = TypeVar("T")
 _STAMP = (
     "SELECT array_agg(ARRAY[n_tup_ins, n_tup_upd, n_tup_del] ORDER BY relname)"
-    " FROM pg_stat_user_tables WHERE relname = ANY(:names)"
+    " FROM pg_stat_user_tables WHERE relname LIKE ANY(:names)"
 )
 """Changes when rows of the tables have come, changed or gone, seconds after at most."""
 
 
 class Remembered(Generic[T]):
-    """One answer over some tables; those who ask while it is made wait for it."""
+    """One answer over some tables (or patterns of LIKE); who asks while it is made waits for it."""
 
     def __init__(self, *tables: str) -> None:
         self._tables: Sequence[str] = tables

@@ -57,10 +57,16 @@ class Held:
         """Of every segment, the images that are among `ids`; others are not held."""
         return self._parts(self._roll.among(ids))
 
+    def look_up(self, census: Census) -> None:
+        """Find out where each image stands in `census`, unless that is known."""
+        if (self._seen is None or self._seen[0] is not census) and self.segments:
+            self._seen = census, census.at(np.concatenate([each.ids for each in self.segments]))
+
     def chosen(self, census: Census, mask: Mask) -> list[Passing]:
         """Of every segment, the images that `mask` chooses of `census`."""
-        if self._seen is None or self._seen[0] is not census:
-            self._seen = census, census.at(np.concatenate([each.ids for each in self.segments]))
+        self.look_up(census)
+        if self._seen is None:
+            return []
         at = self._seen[1]
         return self._parts(mask[at] & (at >= 0))
 

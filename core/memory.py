@@ -21,6 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import versions
+from core.census import Census
 from core.counting import Counting
 from core.db import statements
 from core.db.conditions import Where
@@ -105,6 +106,8 @@ class MemoryEngine:
             held = self._held.get(version.id)
             if held is None or held.stamp != stamp:
                 await self._take(conn, version, held or Held(()), stamp)
+            if version.id in self._held and (census := self._census(version)):
+                await asyncio.to_thread(self._held[version.id].look_up, census)
 
     async def search(
         self, conn: AsyncConnection, version: Version, query: QueryVector, k: int, where: Where
@@ -228,8 +231,8 @@ class MemoryEngine:
         return held.passing[key]
 
     async def _decided(self, version: Version, held: Held, where: Where) -> list[Passing] | None:
-        census = self._counting.at(version, held.stamp) if self._counting else None
-        if census is None or not held.segments:
+        census = self._census(version)
+        if census is None:
             return None
 
         def decide() -> list[Passing] | None:
@@ -237,6 +240,11 @@ class MemoryEngine:
             return None if mask is None else held.chosen(census, mask)
 
         return await asyncio.to_thread(decide)
+
+    def _census(self, version: Version) -> Census | None:
+        """What has been counted of exactly what is held."""
+        stamp = self._held[version.id].stamp
+        return self._counting.at(version, stamp) if self._counting else None
 
     async def _nearest(
         self, segments: Sequence[Segment], passing: Sequence[Passing], asking: Asked, k: int

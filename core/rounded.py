@@ -44,7 +44,8 @@ class Asked:
 
 def asked(query: Floats) -> Asked:
     """The unit vector `query` [dim] as bytes, in steps of its own."""
-    turned = query @ _rotation(len(query))
+    # Not by BLAS: its threads wait for more, and take the processor from the search that follows.
+    turned = np.einsum("i,ij->j", query, _rotation(len(query)))
     own, step = float(np.abs(turned).max()) / LARGEST, _step(len(query))
     # Rounding is as good as even within a step, and both vectors have length 1.
     error = SURE * math.sqrt((own**2 + step**2) / 12)

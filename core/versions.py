@@ -91,8 +91,16 @@ async def get(conn: AsyncConnection, name: str | None = None) -> Version:
     )
 
 
-async def list_all(conn: AsyncConnection) -> list[VersionCoverage]:
-    """Every version in the order they were made, with how much of the collection it covers."""
+@dataclass(frozen=True)
+class Coverage:
+    """Images that can be shown, and how many of them have a vector, by the id of the version."""
+
+    images: int
+    embedded: Mapping[int, int]
+
+
+async def coverage(conn: AsyncConnection) -> Coverage:
+    """How much of the collection each version covers; looks at every image."""
     ok = (image.c.state == "ok") & image.c.same_as.is_(None)
     images = await conn.scalar(select(func.count()).select_from(image).where(ok)) or 0
     per_version = await conn.execute(
@@ -101,10 +109,15 @@ async def list_all(conn: AsyncConnection) -> list[VersionCoverage]:
         .where(ok)
         .group_by(embedding.c.version_id)
     )
-    embedded = {int(version_id): int(count) for version_id, count in per_version}
+    return Coverage(images, {int(version_id): int(count) for version_id, count in per_version})
+
+
+async def list_all(conn: AsyncConnection, covered: Coverage | None = None) -> list[VersionCoverage]:
+    """Every version in the order they were made, with what it covers (counted unless given)."""
+    covered = covered or await coverage(conn)
     rows = (await conn.execute(select(embed_version).order_by(embed_version.c.id))).mappings()
     versions = [_version(row) for row in rows]
-    return [VersionCoverage(v, embedded.get(v.id, 0), images) for v in versions]
+    return [VersionCoverage(v, covered.embedded.get(v.id, 0), covered.images) for v in versions]
 
 
 async def ready(conn: AsyncConnection) -> list[Version]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.deps import Services
 from backend.versions.schemas import Version, VersionRef, Versions
 from core import versions
 from core.errors import VersionNotReady
@@ -24,19 +25,20 @@ def public_name(name: str) -> str:
     return Path(name).name if Path(name).is_absolute() else name
 
 
-async def everything(conn: AsyncConnection) -> Versions:
-    """All versions with their coverage."""
+async def everything(conn: AsyncConnection, services: Services) -> Versions:
+    """All versions with their coverage, which is counted when something has changed."""
+    covered = await services.coverage.get(conn, lambda: versions.coverage(conn))
     listed = [
         Version.model_validate(
             {
-                **vars(covered.version),
-                "model": public_name(covered.version.model),
-                "pretrained": public_name(covered.version.pretrained),
-                "embedded": covered.embedded,
-                "images": covered.images,
+                **vars(each.version),
+                "model": public_name(each.version.model),
+                "pretrained": public_name(each.version.pretrained),
+                "embedded": each.embedded,
+                "images": each.images,
             }
         )
-        for covered in await versions.list_all(conn)
+        for each in await versions.list_all(conn, covered)
     ]
     return Versions(versions=listed)
 
@@ -54,7 +56,7 @@ async def searchable(conn: AsyncConnection, name: str | None) -> versions.Versio
     )
 
 
-async def make_default(conn: AsyncConnection, name: str) -> Versions:
+async def make_default(conn: AsyncConnection, services: Services, name: str) -> Versions:
     """Let `name` answer requests that name no version; UnknownVersion, VersionNotReady."""
     await versions.set_default(conn, name)
-    return await everything(conn)
+    return await everything(conn, services)

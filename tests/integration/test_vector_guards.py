@@ -107,7 +107,9 @@ async def test_what_says_that_the_index_answered_used_it_and_no_vector_leaves(
                     plans = [await explained(conn, *each[:2]) for each in seen]
             assert not {kind for each in statements for kind in each[2]} & oids
             if found.path == "memory":
-                assert not seen  # the database compared nothing
+                # The database compared the best anew, found by their ids, and nothing else.
+                assert all("image_id = ANY" in plan and index not in plan for plan in plans)
+                assert 1 <= len(seen) <= 3
             elif found.path == "exact":
                 assert index not in plans[-1]
             else:

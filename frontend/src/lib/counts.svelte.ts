@@ -2,6 +2,7 @@
 import { ApiProblem, fetchFacets, fetchTimeline } from "./client";
 import { nameOf } from "./filterlabels";
 import { queryString, countQuery } from "./query";
+import { run } from "./search.svelte";
 import type { FacetName, Facets, Timeline } from "./types";
 import type { SearchState } from "./url";
 
@@ -37,6 +38,8 @@ export class Counts {
     const running = (this.#running = new AbortController());
     this.problem = null;
     try {
+      await run.rest();
+      if (running.signal.aborted) return;
       const timeline = fetchTimeline(state, running.signal);
       timeline.catch(() => null); // seen below, unless the facets failed first
       this.#keep(await fetchFacets(state, PANEL, running.signal));

@@ -52,6 +52,7 @@ export class SearchRun {
   #running: AbortController | null = null;
   #key: string | null = null;
   #state: SearchState | null = null;
+  #ended: Promise<void> = Promise.resolve();
 
   /** What the first page said of the whole. */
   get result(): Found | null {
@@ -83,7 +84,15 @@ export class SearchRun {
       this.loading = false;
       return;
     }
-    await this.#fetch(key, state);
+    const fetched = this.#fetch(key, state);
+    this.#ended = fetched.catch(() => {});
+    await fetched;
+  }
+
+  /** Resolves when nothing is being searched: results come before all that stands beside them. */
+  async rest(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve)); // what starts together is asked first
+    await this.#ended;
   }
 
   /** Forgets what went wrong and asks again. */

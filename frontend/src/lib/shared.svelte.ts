@@ -1,6 +1,7 @@
 /** What several parts of the page show: the versions, the summary, and the spoken message. */
 import { fetchSummary, fetchVersions } from "./client";
 import { Load } from "./load.svelte";
+import { run } from "./search.svelte";
 import type { Summary, Version } from "./types";
 
 export const versions = new Load<Version[]>();
@@ -8,8 +9,8 @@ export const summary = new Load<Summary>();
 
 /** Asks again on every visit of a page: an ingest may be running. */
 export function refreshShared(): void {
-  void versions.from(fetchVersions);
-  void summary.from(fetchSummary);
+  void versions.from(() => run.rest().then(fetchVersions));
+  void summary.from(() => run.rest().then(fetchSummary));
 }
 
 export const spoken = $state({ text: "" });
