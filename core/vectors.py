@@ -48,6 +48,9 @@ from core.ways import nearest_exact as nearest_exact
 from core.ways import nearest_passing as nearest_passing
 from core.ways import written as written
 
+DEARER = 20
+"""Times as long as the memory engine that an index takes for a vector."""
+
 
 async def nearest(
     conn: AsyncConnection,
@@ -73,7 +76,9 @@ async def nearest(
     if filters:  # a plan made for other values could pass over the index of these
         await conn.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
     if memory and memory.answers(version):
-        return await _remembered(asked, memory)
+        first = not (filters or after)
+        if not (first and await _sooner(asked, modality, target)):
+            return await _remembered(asked, memory)
     if version.index_kind != "exact":
         now = await _situation(conn, version, asked.where, modality, target)
         now = replace(now, k=k + (after.shown if after else 0))
@@ -135,6 +140,15 @@ async def _indexed(
         return None
     compared = _compared(asked.version, plan.effort, now.rows)
     return Nearest(hits, plan.path, now.matching, compared, plan.recall)
+
+
+async def _sooner(asked: _Asked, modality: Modality, target: float) -> bool:
+    """Whether the index is known to find enough while it compares few, as for pictures it does."""
+    if asked.version.index_kind == "exact":
+        return False
+    now = await _situation(asked.conn, asked.version, asked.where, modality, target)
+    plan, reached = by_index(replace(now, k=asked.k))
+    return reached and _compared(asked.version, plan.effort, now.rows) * DEARER < now.rows
 
 
 async def _bearable(asked: _Asked, now: Situation) -> bool:

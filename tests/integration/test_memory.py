@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from uuid import UUID
 
 import httpx
@@ -22,8 +23,9 @@ from core.errors import InvalidSetting
 from core.filters import Choice, Filters
 from core.memory import MemoryEngine
 from core.rounded import _rotation
-from core.vectors import copy_vectors, nearest, nearest_exact, unit
+from core.vectors import After, copy_vectors, nearest, nearest_exact, unit
 from core.versions import Version
+from ingestor.index import build_index
 from tests.api import Museum
 from tests.integration.collection import add_images, best, spec, vectors
 from tests.integration.test_filters import Collection, some_filters
@@ -208,6 +210,33 @@ async def test_a_version_of_thousands_is_answered_here_however_few_pass(
             assert found.rows == truth.rows
             assert [hit.image_id for hit in found.hits] == [hit.image_id for hit in truth.hits]
     memory.close()
+
+
+async def test_pictures_are_asked_of_an_index_that_is_known_to_find_them(
+    engine: AsyncEngine, memory: MemoryEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.planner.EXACT_ROWS", 0)
+    async with engine.begin() as conn:
+        ids = await add_images(conn, 1000)
+    version = await stored(engine, "v", ids, vectors(1000, 16))
+    built = await build_index(engine, "v", "ivfflat")
+    sure = [1.0, 1.0, 1.0]
+    measured = {"image": [[1, *sure]], "text": [[50, *sure]]}
+    built = replace(built, index_params={**built.index_params, "recall": measured})
+    await until(engine, memory, lambda: memory.rows(version) == 1000)
+    paths = {}
+    async with engine.connect() as conn:
+        for name, modality, filters in (
+            ("pictures", "image", Filters()),
+            ("words, for which it compares half of all", "text", Filters()),
+            ("narrowed", "image", Filters(coordinates=False)),
+        ):
+            asked = unit(version.id, np.ones(16))
+            found = await nearest(conn, built, asked, 5, filters, modality=modality, memory=memory)
+            paths[name] = found.path
+        late = After(0.5, frozenset(), 5)
+        found = await nearest(conn, built, asked, 5, modality="image", memory=memory, after=late)
+    assert [*paths.values(), found.path] == ["ivfflat", "memory", "memory", "memory"]
 
 
 async def test_few_rows_are_left_to_the_database(engine: AsyncEngine) -> None:
