@@ -124,16 +124,19 @@ class MemoryEngine:
         wanted = 8 * (k + statements.SPARE)
         while True:
             ids, scores = await self._nearest(segments, passing, asking, wanted)
+            everything = len(ids) < wanted or len(ids) == matching
             few = k + statements.SPARE
             if len(ids) > few:  # those that are surely not among the best can wait
                 few = max(few, int((scores >= scores[k - 1] - error).sum()))
             while True:
                 hits = await self._compared_anew(conn, version, ids[:few], query, where)
-                if few >= matching or (
-                    len(hits) >= k and hits[k - 1].score >= scores[min(few, len(ids)) - 1] + error
-                ):
+                last = few >= len(ids)
+                if last and everything:
                     return hits[:k], matching
-                if few >= len(ids):
+                least = scores[:few][-1] + error  # what was left out has no more
+                if len(hits) >= k and hits[k - 1].score >= least:
+                    return hits[:k], matching
+                if last:
                     break
                 few *= 2
             wanted *= 4

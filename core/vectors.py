@@ -76,9 +76,8 @@ async def nearest(
     if filters:  # a plan made for other values could pass over the index of these
         await conn.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
     if memory and memory.answers(version):
-        first = not (filters or after)
-        if not (first and await _sooner(asked, modality, target)):
-            return await _remembered(asked, memory)
+        sooner = None if filters or after else await _sooner(asked, modality, target)
+        return sooner or await _remembered(asked, memory)
     if version.index_kind != "exact":
         now = await _situation(conn, version, asked.where, modality, target)
         now = replace(now, k=k + (after.shown if after else 0))
@@ -142,13 +141,19 @@ async def _indexed(
     return Nearest(hits, plan.path, now.matching, compared, plan.recall)
 
 
-async def _sooner(asked: _Asked, modality: Modality, target: float) -> bool:
-    """Whether the index is known to find enough while it compares few, as for pictures it does."""
+async def _sooner(asked: _Asked, modality: Modality, target: float) -> Nearest | None:
+    """What the index finds, where it is known to find enough while it compares few.
+
+    So it is for pictures; for words it has to compare more than memory takes to compare all.
+    """
     if asked.version.index_kind == "exact":
-        return False
+        return None
     now = await _situation(asked.conn, asked.version, asked.where, modality, target)
-    plan, reached = by_index(replace(now, k=asked.k))
-    return reached and _compared(asked.version, plan.effort, now.rows) * DEARER < now.rows
+    now = replace(now, k=asked.k)
+    plan, reached = by_index(now)
+    if not reached or _compared(asked.version, plan.effort, now.rows) * DEARER >= now.rows:
+        return None
+    return await _indexed(asked, now, plan)
 
 
 async def _bearable(asked: _Asked, now: Situation) -> bool:

@@ -3,6 +3,7 @@
 import json
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -84,6 +85,20 @@ def search(page: Page, server: str, words: str) -> None:
     page.get_by_label(BOX).fill(words)
     page.get_by_label(BOX).press("Enter")
     expect(grid(page).first).to_be_visible()
+
+
+def folded_above(server: str, tree: Locator, family: str) -> Iterator[Locator]:
+    """The buttons that, pressed one after the other, unfold `tree` down to a family."""
+    for rank in ("kingdom", "phylum", "class", "order"):
+        facet = api(server, "facets", facet=rank, taxon=family)["facets"][0]
+        name = next((value["label"] for value in facet["values"] if value["count"]), None)
+        if name is None:  # a rank that no record of the family names is not in the tree
+            continue
+        unfold = tree.get_by_role("button", name=f"Unfold {name}", exact=True)
+        fold = tree.get_by_role("button", name=f"Fold {name}", exact=True)
+        expect(unfold.or_(fold)).to_be_visible()
+        if unfold.is_visible():
+            yield unfold
 
 
 def section(page: Page, title: str) -> Locator:

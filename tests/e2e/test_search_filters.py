@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.searching import BOX, api, built, found, grid, search, section, shows, state
+from tests.e2e.searching import (
+    BOX,
+    api,
+    built,
+    folded_above,
+    found,
+    grid,
+    search,
+    section,
+    shows,
+    state,
+)
 
 pytestmark = built
 
@@ -67,16 +78,8 @@ def test_a_family_is_excluded_and_let_in_again(page: Page, museum: str) -> None:
     )
     search(page, museum, "blue wings")
     tree = section(page, "Taxon")
-    for rank in ("kingdom", "phylum", "class", "order"):
-        facet = api(museum, "facets", facet=rank, taxon=family["value"])["facets"][0]
-        name = next((v["label"] for v in facet["values"] if v["count"]), None)
-        if name is None:  # a rank that no record of the family names is not in the tree
-            continue
-        unfold = tree.get_by_role("button", name=f"Unfold {name}", exact=True)
-        fold = tree.get_by_role("button", name=f"Fold {name}", exact=True)
-        expect(unfold.or_(fold)).to_be_visible()
-        if unfold.is_visible():
-            unfold.click()
+    for unfold in folded_above(museum, tree, family["value"]):
+        unfold.click()
     row = tree.get_by_role("button", name=re.compile(rf"^{family['label']}, "))
     row.click()
     expect(row).to_have_accessible_name(re.compile("included"))

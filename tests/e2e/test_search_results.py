@@ -17,6 +17,7 @@ from tests.e2e.searching import (
     SHIFTS,
     api,
     built,
+    folded_above,
     found,
     grid,
     search,
@@ -296,17 +297,9 @@ def test_a_photo_is_pasted_and_combined_and_a_family_left_out_by_keyboard(
     page.evaluate("document.activeElement.blur()")
     press("f")
     family = api(museum, "facets", facet="family")["facets"][0]["values"][0]
-    for rank in ("kingdom", "phylum", "class", "order"):
-        facet = api(museum, "facets", facet=rank, taxon=family["value"])["facets"][0]
-        name = next((value["label"] for value in facet["values"] if value["count"]), None)
-        if name is None:  # a rank that no record of the family names is not in the tree
-            continue
-        unfold = tree.get_by_role("button", name=f"Unfold {name}", exact=True)
-        fold = tree.get_by_role("button", name=f"Fold {name}", exact=True)
-        expect(unfold.or_(fold)).to_be_visible()
-        if unfold.is_visible():
-            _reach(page, unfold)
-            press("Enter")
+    for unfold in folded_above(museum, tree, family["value"]):
+        _reach(page, unfold)
+        press("Enter")
     row = tree.get_by_role("button", name=re.compile(rf"^{family['label']}, "))
     expect(row).to_be_visible()
     _reach(page, row)
