@@ -46,6 +46,8 @@ SEGMENT = 50_000
 """Vectors a segment; segments are searched side by side."""
 READ = 5_000
 """Vectors read at once."""
+DEEPER = 2
+"""Times as many asked of each segment as are compared anew."""
 REMEMBERED = 64
 """Filters whose images are remembered until something changes."""
 
@@ -121,22 +123,20 @@ class MemoryEngine:
         matching = sum(each.count for each in passing)
         asking = asked(query.values)
         error = asking.error + max((each.lost for each in segments), default=0.0)
-        wanted = 8 * (k + statements.SPARE)
+        wanted = DEEPER * (k + statements.SPARE)
         while True:
-            ids, scores = await self._nearest(segments, passing, asking, wanted)
-            everything = len(ids) < wanted or len(ids) == matching
+            ids, scores, everything = await self._nearest(segments, passing, asking, wanted)
             few = k + statements.SPARE
             if len(ids) > few:  # those that are surely not among the best can wait
                 few = max(few, int((scores >= scores[k - 1] - error).sum()))
             while True:
-                hits = await self._compared_anew(conn, version, ids[:few], query, where)
-                last = few >= len(ids)
-                if last and everything:
-                    return hits[:k], matching
-                least = scores[:few][-1] + error  # what was left out has no more
-                if len(hits) >= k and hits[k - 1].score >= least:
-                    return hits[:k], matching
-                if last:
+                hits = await self._compared_anew(conn, version, ids[:few], query, k, where)
+                if few >= len(ids) and everything:
+                    return hits, matching
+                # What was left out has no more.
+                if len(hits) == k and hits[-1].score >= scores[:few][-1] + error:
+                    return hits, matching
+                if few >= len(ids):
                     break
                 few *= 2
             wanted *= 4
@@ -251,8 +251,11 @@ class MemoryEngine:
 
     async def _nearest(
         self, segments: Sequence[Segment], passing: Sequence[Passing], asking: Asked, k: int
-    ) -> tuple[Ids, NDArray[np.float32]]:
-        """The `k` best of those that pass, best first, and their cosines as bytes have it."""
+    ) -> tuple[Ids, NDArray[np.float32], bool]:
+        """The best of those that pass, best first, their cosines as bytes have it; if these are all.
+
+        As far down as no segment has more than the `k` it was asked for: `k` at least.
+        """
         loop = asyncio.get_running_loop()
         parts = [
             loop.run_in_executor(self._threads, self._nearest_of, each, asking, k, some)
@@ -260,10 +263,13 @@ class MemoryEngine:
             if some.count
         ]
         if not parts:
-            return np.empty(0, "V16"), np.empty(0, np.float32)
-        ids, scores = map(np.concatenate, zip(*await asyncio.gather(*parts), strict=True))
-        best = np.argsort(-scores, kind="stable")[:k]
-        return ids[best], scores[best]
+            return np.empty(0, "V16"), np.empty(0, np.float32), True
+        found = await asyncio.gather(*parts)
+        ids, scores = (np.concatenate(each) for each in zip(*found, strict=True))
+        full = [own[-1] for _, own in found if len(own) == k]
+        best = np.argsort(-scores, kind="stable")
+        best = best[: int((scores >= max(full)).sum())] if full else best
+        return ids[best], scores[best], len(best) == sum(each.count for each in passing)
 
     def _nearest_of(
         self, segment: Segment, asking: Asked, k: int, some: Passing
@@ -278,10 +284,11 @@ class MemoryEngine:
         return segment.ids[found[0][there]], dots[0][there] * np.float32(asking.unit)
 
     async def _compared_anew(
-        self, conn: AsyncConnection, version: Version, ids: Ids, query: QueryVector, where: Where
-    ) -> list[Hit]:
-        """Those of `ids` that pass and can be shown, best first."""
-        asking = statements.among(version.id, where.sql if where.beside else "true")
+        self, conn: AsyncConnection, version: Version, ids: Ids, query: QueryVector, k: int,
+        where: Where,
+    ) -> list[Hit]:  # fmt: skip
+        """The `k` best of those of `ids` that pass and can be shown."""
+        asking = statements.among(version.id, k, where.sql if where.beside else "true")
         given = ",".join(each.tobytes().hex() for each in ids)
         binds = {"ids": f"{{{given}}}", "query": written(query)}
         rows = await conn.execute(text(asking), binds | where.binds)

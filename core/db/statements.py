@@ -87,14 +87,14 @@ STAMP = (
 """Changes when rows of a table have come, changed or gone, about a second after."""
 
 
-def among(version_id: int, where: str) -> str:
-    """Compare with those of the images `:ids` that pass `where` and can be shown, nearest first."""
+def among(version_id: int, k: int, where: str) -> str:
+    """The `k` nearest of those of the images `:ids` that pass `where` and can be shown."""
     return (
         "SELECT e.image_id, (e.vector <=> CAST(:query AS halfvec)) + 0 AS distance"
         f" FROM {partition_name(version_id)} e JOIN image i ON i.id = e.image_id"
         f" WHERE e.image_id = ANY(CAST(:ids AS uuid[])) AND i.state = 'ok'"
         f" AND i.same_as IS NULL AND {where}"
-        " ORDER BY distance, image_id"
+        f" ORDER BY distance, image_id LIMIT {int(k)}"
     )
 
 

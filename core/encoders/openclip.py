@@ -52,9 +52,9 @@ class OpenClipEncoder:
         self._texts: Run = cut or network.encode_text  # type: ignore[assignment]
         self._mean = torch.tensor(spec.preprocess["mean"], device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(spec.preprocess["std"], device=device).view(1, 3, 1, 1)
-        if device.type == "cpu":
+        if device.type == "cpu" and not compiled:  # what it takes cannot be compiled
             self._halve_images()
-        elif cut:
+        if device.type != "cpu" and cut:
             cut.autocast = self._dtype
         if compiled:
             self._images, self._padded = torch.compile(self._images, dynamic=False), 1

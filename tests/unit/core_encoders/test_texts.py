@@ -66,7 +66,9 @@ def test_large_towers_are_kept_in_half_the_bytes_and_say_the_same():
     cut = shorten(network, tokens(77), here=True)
     assert cut is not None
     assert cut.autocast is torch.bfloat16
-    assert network.transformer.resblocks[0].mlp.c_fc.weight.dtype is torch.bfloat16
+    layer = network.transformer.resblocks[0].mlp.c_fc
+    assert isinstance(layer, precision.Packed)
+    assert layer.weight.nbytes == 2 * 512 * 2048
     assert precision.least_cosine(cut(tokens(77)), whole) >= texts.ENOUGH
 
 
@@ -77,6 +79,19 @@ def test_where_half_the_bytes_say_something_else_they_are_taken_back():
     assert precision.worthwhile(tower)
     assert not precision.halve(tower, lambda: False)
     assert torch.equal(tower.resblocks[0].mlp.c_fc.weight, before)
+
+
+@bfloat16
+def test_layers_that_are_more_than_called_stay_as_they_are():
+    tower = model(width=512, heads=8, layers=4).transformer
+    first = tower.resblocks[0].mlp.c_fc
+
+    def same() -> bool:
+        weight = tower.resblocks[0].mlp.c_fc.weight
+        return torch.nn.functional.linear(torch.zeros(1, 512), weight) is not None
+
+    assert not precision.halve(tower, same)
+    assert tower.resblocks[0].mlp.c_fc is first
 
 
 def test_small_and_convolving_towers_stay_as_they_are():
