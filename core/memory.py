@@ -252,7 +252,7 @@ class MemoryEngine:
     async def _nearest(
         self, segments: Sequence[Segment], passing: Sequence[Passing], asking: Asked, k: int
     ) -> tuple[Ids, NDArray[np.float32], bool]:
-        """The best of those that pass, best first, their cosines as bytes have it; if these are all.
+        """The best of those that pass, best first; their cosines as bytes have it; if that is all.
 
         As far down as no segment has more than the `k` it was asked for: `k` at least.
         """
