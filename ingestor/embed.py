@@ -267,21 +267,28 @@ class Run:
 async def _complete(
     engine: AsyncEngine, version: Version, report: EmbedReport, encoder: Encoder
 ) -> None:
-    """Index, verify, analyse and open the version; one worker does it, the others go on."""
+    """Index, verify, analyse and open the version; one worker does it, the others go on.
+
+    Outside of any transaction: whatever one has seen, the build of an index waits for its end.
+    """
     name = version.embed_version
-    async with engine.begin() as conn:
-        lock = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+    async with engine.connect() as plain:
+        conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        lock = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
         if not await conn.scalar(lock, {"name": f"complete {name}"}):
             return
-        version = await versions.get(conn, name)
-        grown = report.embedded > report.skipped  # an index over less than half is a poor one
-        if version.index_kind == "exact" or grown:
-            kind: Kind = "hnsw" if version.index_kind == "hnsw" else "auto"
-            await build_index(engine, name, kind, encoder=_given(encoder))
-        async with engine.begin() as other:
-            await other.execute(text(f"ANALYZE {partition_name(version.id)}"))
+        try:
+            version = await versions.get(conn, name)
+            grown = report.embedded > report.skipped  # an index over less than half is a poor one
+            if version.index_kind == "exact" or grown:
+                kind: Kind = "hnsw" if version.index_kind == "hnsw" else "auto"
+                await build_index(engine, name, kind, encoder=_given(encoder))
+            await conn.execute(text(f"ANALYZE {partition_name(version.id)}"))
             if version.state == "building":
-                await versions.set_state(other, name, "ready")
+                async with engine.begin() as other:
+                    await versions.set_state(other, name, "ready")
+        finally:
+            await conn.invalidate()  # with it goes the lock
 
 
 def _given(encoder: Encoder) -> IndexEncoder:

@@ -58,10 +58,10 @@ async def build_index(
     """Give the version called `name` (None: the default) the index `kind`; return it as it is now.
 
     `auto` is exact below 20,000 vectors and ivfflat above; `params` (lists; m, ef_construction)
-    replace those that follow from the number of rows. The new index is built beside the one in
-    use, measured where there is an `encoder`, and then switched to by one update: searches and
-    inserts go on all the time. Killed at any point it can be called again. Raises UnknownVersion,
-    VersionNotReady, InvalidSetting for another kind or parameter.
+    replace those that follow from the number of rows. Built after those for filters, beside the
+    one in use, measured where there is an `encoder`, then switched to by one update: searches and
+    inserts go on all the time. Killed at any point it can be called again; not from within a
+    transaction. Raises UnknownVersion, VersionNotReady, InvalidSetting (kind or parameter).
     """
     if kind not in get_args(Kind):
         raise InvalidSetting(f"{kind!r} is not an index; use one of {', '.join(get_args(Kind))}")
@@ -69,6 +69,7 @@ async def build_index(
         version = await versions.get(conn, name)
         if version.state == "retired":
             raise VersionNotReady(f"Embed version {version.embed_version!r} is retired")
+        await partitions.index_filters(conn, version.id)
         rows = await conn.scalar(text(f"SELECT count(*) FROM {partition_name(version.id)}")) or 0
         chosen = choose_kind(rows) if kind == "auto" else kind
         planned: dict[str, Any] = {}

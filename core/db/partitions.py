@@ -1,4 +1,4 @@
-"""One partition of `embedding` per embed version, and its approximate index.
+"""One partition of `embedding` per embed version, its approximate index and those for filters.
 
 A partition fixes the dimension of its vectors by a CHECK and is addressed by its own name, which
 keeps planning short and dropping a version a matter of milliseconds. See
@@ -22,6 +22,13 @@ def partition_name(version_id: int) -> str:
 def is_partition(table: str) -> bool:
     """Whether `table` is the partition of some embed version."""
     return _NAME.fullmatch(table) is not None
+
+
+_FILTERS = {
+    "facets": "USING gin (facets)",
+    "latitude_longitude": "(latitude, longitude)",
+    "date_start": "(date_start)",
+}
 
 
 SLOTS = (0, 1)
@@ -60,6 +67,24 @@ async def create_partition(conn: AsyncConnection, version_id: int, dim: int) -> 
 async def drop_partition(conn: AsyncConnection, version_id: int) -> None:
     """Delete a version's vectors and index for good; nothing to do where there are none."""
     await conn.execute(text(f"DROP TABLE IF EXISTS {partition_name(version_id)}"))
+
+
+async def index_filters(conn: AsyncConnection, version_id: int) -> None:
+    """Build the indexes that filters need, where they are not; `conn` is in autocommit.
+
+    Once the partition has been filled: beside them storing a vector takes half as long again.
+    """
+    table = partition_name(version_id)
+    for what, over in _FILTERS.items():
+        name = f"{table}_{what}_idx"
+        if not await _is_whole(conn, name):
+            await conn.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
+            await conn.execute(text(f"CREATE INDEX CONCURRENTLY {name} ON {table} {over}"))
+
+
+async def _is_whole(conn: AsyncConnection, index: str) -> bool:
+    query = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
+    return bool(await conn.scalar(text(query), {"name": index}))
 
 
 async def build_index(

@@ -279,9 +279,7 @@ embedding = Table(
     Column("date_end", Date),
     Column("months", SmallInteger),  # a bit each, January the lowest
     PrimaryKeyConstraint("version_id", "image_id"),
-    Index("ix_embedding_facets", "facets", postgresql_using="gin"),
-    Index("ix_embedding_latitude_longitude", "latitude", "longitude"),
-    Index("ix_embedding_date_start", "date_start"),
+    # indexes: each partition has its own, made when it is full (core/db/partitions.py)
     postgresql_partition_by="LIST (version_id)",
 )
 

@@ -73,8 +73,8 @@ def test_a_small_run_to_its_end(tmp_path, monkeypatch, capsys) -> None:
             assert row["recall@10"] >= 0.95  # exact, but for vectors as good as equally near
         assert 0 < row["p50_ms"] <= row["p95_ms"]
     storing = report["storing"]
-    assert set(storing) == {"copy", "exact", "hnsw", "exact_to_copy"}
-    assert all(storing[into]["per_s"] > 0 for into in ("copy", "exact", "hnsw"))
+    assert set(storing) == {"copy", "filling", "exact", "hnsw", "filling_to_copy"}
+    assert all(storing[into]["per_s"] > 0 for into in ("copy", "filling", "exact", "hnsw"))
     assert report["index"]["hnsw"]["mb"]["index"] > 0 < report["predecessor"]["theirs_ms"]
     for rows in report["http"].values():
         assert [bool(row["filters"]) for row in rows] == [False, True, True]

@@ -16,6 +16,7 @@ from PIL import Image
 from sqlalchemy import insert, select, text
 
 from core import images, vectors, versions
+from core.db.partitions import index_definition
 from core.db.tables import dataset, embedding, image, record, record_image
 from core.encoders import openclip
 from core.errors import BadRequest, VersionConflict
@@ -100,6 +101,17 @@ async def test_every_image_once_and_nothing_else(engine, settings, tiny):
     third = await run(engine, settings, tiny)
     assert (third.embedded, third.skipped) == (1, 11)
     assert await embedded(engine) == {*wanted, *more}
+
+
+async def test_what_is_large_gets_an_index_that_is_measured(engine, settings, tiny, monkeypatch):
+    monkeypatch.setattr("ingestor.index.EXACT_ROWS", 5)
+    await add_images(engine, settings, [jpeg(n) for n in range(11)])
+    await run(engine, settings, tiny, batch_size=4)
+    async with engine.connect() as conn:
+        version = await versions.get(conn, "tiny")
+        assert await index_definition(conn, version.id, 0) == ("ivfflat", {"lists": 100})
+    assert (version.state, version.index_kind) == ("ready", "ivfflat")
+    assert version.index_params["recall"]["image"]
 
 
 async def test_vectors_are_open_clips_own(engine, settings, tiny):

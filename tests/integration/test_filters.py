@@ -18,7 +18,7 @@ from core import versions
 from core.db import facts
 from core.db.conditions import Where
 from core.db.migrate import config, migrate
-from core.db.partitions import partition_name
+from core.db.partitions import index_filters, partition_name
 from core.db.tables import RANKS, dataset, image, projection, record, record_image
 from core.filters import Box, Choice, Days, Filters, Part, Region, Taxon
 from core.vectors import copy_vectors, nearest, unit
@@ -488,6 +488,10 @@ async def test_few_that_pass_are_found_by_their_index(engine: AsyncEngine) -> No
                 " FROM (SELECT id, row_number() OVER () AS n FROM image) s"
             )
         )
+    async with engine.connect() as plain:
+        alone = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        await index_filters(alone, version.id)
+    async with engine.begin() as conn:
         await conn.execute(text(f"ANALYZE {name}"))
         for filters, index in (
             (Filters(country=Choice(("7",))), "facets"),

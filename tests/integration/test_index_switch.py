@@ -137,6 +137,30 @@ async def test_vectors_are_stored_while_it_is_built(filled: AsyncEngine) -> None
     assert found.hits[0].image_id == ids[0]
 
 
+async def test_what_filters_need_is_indexed_once_the_version_is_full(filled: AsyncEngine) -> None:
+    names = [f"embedding_v1_{what}_idx" for what in ("date_start", "facets", "latitude_longitude")]
+
+    async def there() -> dict[str, int]:
+        query = text(
+            "SELECT relname, oid::bigint FROM pg_class JOIN pg_index ON indexrelid = oid"
+            " WHERE indrelid = 'embedding_v1'::regclass AND NOT indisprimary AND indisvalid"
+        )
+        async with filled.connect() as conn:
+            return {name: oid for name, oid in await conn.execute(query)}
+
+    assert await there() == {}
+    await build_index(filled, "v", "exact")
+    first = await there()
+    assert sorted(first) == names
+    async with filled.begin() as conn:  # as where a build was killed
+        broken = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = CAST(:name AS regclass)"
+        await conn.execute(text(broken), {"name": names[1]})
+    await build_index(filled, "v", "exact")
+    second = await there()
+    assert sorted(second) == names
+    assert [second[name] == first[name] for name in names] == [True, False, True]
+
+
 async def test_a_build_that_broke_off_is_begun_anew(filled: AsyncEngine) -> None:
     first = await build_index(filled, "v", "ivfflat")
     async with filled.connect() as holder:

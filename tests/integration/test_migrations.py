@@ -61,6 +61,24 @@ def test_down_and_up_again(database_url: str) -> None:
     assert "embedding" in table_names(database_url)
 
 
+async def test_partitions_keep_what_filters_need(engine: AsyncEngine, database_url: str) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO embed_version (embed_version, model, pretrained, weights_sha256,"
+                " preprocess, dim) VALUES ('a', 'm', '', 'x', '{}', 4)"
+            )
+        )
+        await create_partition(connection, 1, 4)
+    run(database_url, lambda alembic: command.downgrade(alembic, "0012"))
+    migrate(database_url)
+    found = inspect(create_engine(database_url, poolclass=NullPool)).get_indexes("embedding_v1")
+    assert {each["name"] for each in found} == {
+        "embedding_v1_facets_idx", "embedding_v1_latitude_longitude_idx",
+        "embedding_v1_date_start_idx",
+    }  # fmt: skip
+
+
 def test_migrating_at_the_same_time_is_harmless(database_url: str) -> None:
     run(database_url, lambda alembic: command.downgrade(alembic, "base"))
     with ThreadPoolExecutor(4) as pool:
