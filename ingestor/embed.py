@@ -13,23 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core import filter_text, versions
 from core.db.conditions import Where
 from core.db.engine import translate_errors
-from core.db.partitions import partition_name
 from core.encoders.base import Encoder
 from core.settings import Settings
 from core.storage import Store
 from core.vectors import copy_vectors
 from core.versions import Version
 from ingestor import claims
+from ingestor.complete import Note, complete, unsaid
 from ingestor.decode import Decoder
-from ingestor.index import Encoder as IndexEncoder
-from ingestor.index import Kind, build_index
-from ingestor.recall import EncodeTexts
 
 Progress = Callable[[int, int], None]
 """Told (images dealt with, images to deal with) after every batch."""
@@ -86,6 +82,7 @@ async def embed(
     where: Given | None = None,
     compile: bool = False,
     progress: Progress = _silent,
+    note: Note = unsaid,
 ) -> EmbedReport:
     """Load the model, make or verify the version, embed what is missing, build the index.
 
@@ -108,7 +105,8 @@ async def embed(
             embed_version, run.embedded, embeddable - missing, run.failed, left, seconds
         )
         if left == 0:
-            await _complete(engine, version, report, encoder)
+            grown = report.embedded > report.skipped  # an index over less than half is a poor one
+            await complete(engine, version, encoder, grown=grown, note=note)
     return report
 
 
@@ -262,37 +260,3 @@ class Run:
                 self._after = claimed[-1].image_id
                 self._claimed += len(claimed)
             return claimed
-
-
-async def _complete(
-    engine: AsyncEngine, version: Version, report: EmbedReport, encoder: Encoder
-) -> None:
-    """Index, verify, analyse and open the version; one worker does it, the others go on.
-
-    Outside of any transaction: whatever one has seen, the build of an index waits for its end.
-    """
-    name = version.embed_version
-    async with engine.connect() as plain:
-        conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
-        lock = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
-        if not await conn.scalar(lock, {"name": f"complete {name}"}):
-            return
-        try:
-            version = await versions.get(conn, name)
-            grown = report.embedded > report.skipped  # an index over less than half is a poor one
-            if version.index_kind == "exact" or grown:
-                kind: Kind = "hnsw" if version.index_kind == "hnsw" else "auto"
-                await build_index(engine, name, kind, encoder=_given(encoder))
-            await conn.execute(text(f"ANALYZE {partition_name(version.id)}"))
-            if version.state == "building":
-                async with engine.begin() as other:
-                    await versions.set_state(other, name, "ready")
-        finally:
-            await conn.invalidate()  # with it goes the lock
-
-
-def _given(encoder: Encoder) -> IndexEncoder:
-    async def encode(_: Version) -> EncodeTexts:
-        return encoder.encode_texts
-
-    return encode

@@ -159,7 +159,10 @@ async def _job(
                 job.tell(done, total)
                 show(done, total)
 
-            report = await embed.embed(engine, chosen, **asked, progress=progress)
+            def note(what: str) -> None:
+                OUT.print(f"index: {what}", markup=False)
+
+            report = await embed.embed(engine, chosen, **asked, progress=progress, note=note)
         job.counts.update(report.counts)
     OUT.print(_receipt(report))
 

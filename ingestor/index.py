@@ -59,9 +59,9 @@ async def build_index(
 
     `auto` is exact below 20,000 vectors and ivfflat above; `params` (lists; m, ef_construction)
     replace those that follow from the number of rows. Built after those for filters, beside the
-    one in use, measured where there is an `encoder`, then switched to by one update: searches and
-    inserts go on all the time. Killed at any point it can be called again; not from within a
-    transaction. Raises UnknownVersion, VersionNotReady, InvalidSetting (kind or parameter).
+    one in use, measured where there is an `encoder`, then switched to: searches and inserts go on
+    all the time. Killed, it can be called again; not from within a transaction. Raises
+    UnknownVersion, VersionNotReady, InvalidSetting (kind or parameter).
     """
     if kind not in get_args(Kind):
         raise InvalidSetting(f"{kind!r} is not an index; use one of {', '.join(get_args(Kind))}")
@@ -69,14 +69,14 @@ async def build_index(
         version = await versions.get(conn, name)
         if version.state == "retired":
             raise VersionNotReady(f"Embed version {version.embed_version!r} is retired")
-        await partitions.index_filters(conn, version.id)
+        async with _telling(engine, version, progress):
+            await partitions.index_filters(conn, version.id)
         rows = await conn.scalar(text(f"SELECT count(*) FROM {partition_name(version.id)}")) or 0
         chosen = choose_kind(rows) if kind == "auto" else kind
         planned: dict[str, Any] = {}
         if chosen != "exact":
-            storage, search = index_params(
-                chosen, rows, affordable(chosen, rows, version.dim, params)
-            )
+            given = affordable(chosen, rows, version.dim, params)
+            storage, search = index_params(chosen, rows, given)
             slot = _other_slot(version)
             await _build(engine, conn, version, chosen, storage, slot, rows, progress)
             planned = {**storage, **search, "slot": slot}
@@ -122,14 +122,22 @@ async def _build(
     engine: AsyncEngine, conn: AsyncConnection, version: Version, kind: str,
     storage: Mapping[str, int], slot: int, rows: int, progress: Progress,
 ) -> None:  # fmt: skip
-    """Build, telling how far it is."""
     needed = build_megabytes(kind, rows, version.dim, storage)
     size = f"{min(needed, room()) if kind == 'hnsw' else needed}MB"  # HNSW does with less, slowly
     await conn.execute(text("SELECT set_config('maintenance_work_mem', :size, false)"),
                        {"size": size})  # fmt: skip
+    async with _telling(engine, version, progress):
+        await partitions.build_index(conn, version.id, version.dim, kind, storage, slot)
+
+
+@asynccontextmanager
+async def _telling(
+    engine: AsyncEngine, version: Version, progress: Progress
+) -> AsyncIterator[None]:
+    """Meanwhile `progress` hears how far the build is."""
     telling = asyncio.create_task(_tell(engine, version, progress))
     try:
-        await partitions.build_index(conn, version.id, version.dim, kind, storage, slot)
+        yield
     finally:
         telling.cancel()
         with suppress(asyncio.CancelledError):

@@ -75,6 +75,7 @@ async def _embed_once(work: Work, asked: jobargs.Embed) -> None:
             where=asked.where,
             compile=asked.compile,
             progress=progress,
+            note=lambda what: work.tell.note(f"index: {what}"),
         )
     work.tell.job.counts.update(report.counts)
     work.tell.note(

@@ -106,7 +106,9 @@ async def test_every_image_once_and_nothing_else(engine, settings, tiny):
 async def test_what_is_large_gets_an_index_that_is_measured(engine, settings, tiny, monkeypatch):
     monkeypatch.setattr("ingestor.index.EXACT_ROWS", 5)
     await add_images(engine, settings, [jpeg(n) for n in range(11)])
-    await run(engine, settings, tiny, batch_size=4)
+    told: list[str] = []
+    await run(engine, settings, tiny, batch_size=4, note=told.append)
+    assert told[-1] == "measuring what it finds"
     async with engine.connect() as conn:
         version = await versions.get(conn, "tiny")
         assert await index_definition(conn, version.id, 0) == ("ivfflat", {"lists": 100})
