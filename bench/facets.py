@@ -24,7 +24,7 @@ from backend.app import create_app
 from core import versions
 from core.db import facts
 from core.db.embedded import serve
-from core.db.engine import create_engine
+from core.db.engine import autocommit, create_engine
 from core.db.migrate import migrate
 from core.db.partitions import partition_name
 from core.encoders.base import EncoderSpec
@@ -131,8 +131,7 @@ async def run(options: argparse.Namespace, url: str, home: Path) -> dict[str, An
     engine = create_engine(url)
     async with engine.begin() as conn:
         version = await fill(conn, options.images)
-    async with engine.connect() as conn:
-        alone = await conn.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(engine) as alone:
         await alone.execute(text(f"VACUUM ANALYZE {partition_name(version.id)}"))
     await engine.dispose()
     chance = random.Random(1)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bench.geometry import RANKS, Floats, Ints, World
 from core import versions
 from core.db import facts
+from core.db.engine import autocommit
 from core.encoders.base import EncoderSpec
 from core.filters import Choice, Filters, Taxon
 from core.vectors import copy_vectors
@@ -123,8 +124,7 @@ async def store(engine: AsyncEngine, called: str, world: World, ids: list[uuid.U
             await copy_vectors(conn, version, ids[part], world.pictures[part])
     async with engine.begin() as conn:
         await versions.set_state(conn, called, "ready")
-    async with engine.connect() as conn:
-        plain = await conn.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(engine) as plain:
         await plain.execute(text("VACUUM ANALYZE"))
     return version
 

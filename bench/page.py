@@ -22,7 +22,7 @@ from bench.facets import fill, filters
 from core import versions
 from core.db import facts
 from core.db.embedded import open_database
-from core.db.engine import create_engine
+from core.db.engine import autocommit, create_engine
 from core.db.partitions import partition_name
 from core.settings import Settings
 from tests import museums
@@ -73,8 +73,7 @@ async def enlarge(url: str, images: int) -> None:
         await conn.execute(text(f"TRUNCATE {there}"))
         await versions.set_default(conn, MODEL)
         await versions.set_state(conn, "bench", "retired")
-    async with engine.connect() as conn:
-        alone = await conn.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(engine) as alone:
         await alone.execute(text("VACUUM ANALYZE"))
     await engine.dispose()
 

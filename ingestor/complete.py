@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core import versions
+from core.db.engine import autocommit
 from core.db.partitions import partition_name
 from core.encoders.base import Encoder
 from core.versions import Version
@@ -22,16 +23,14 @@ def unsaid(what: str) -> None:
 
 
 async def complete(
-    engine: AsyncEngine, version: Version, encoder: Encoder, *, grown: bool, note: Note
+    engine: AsyncEngine, name: str, encoder: Encoder, *, grown: bool, note: Note
 ) -> None:
-    """Index, verify, analyse and open the version; one worker does it, the others go on.
+    """Index, verify, analyse and open the version `name`; one worker does it, the others go on.
 
     An index that is there stays, unless the version has `grown` too far for it. Outside of any
     transaction: whatever one has seen, the build of an index waits for its end.
     """
-    name = version.embed_version
-    async with engine.connect() as plain:
-        conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(engine) as conn:
         lock = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
         if not await conn.scalar(lock, {"name": f"complete {name}"}):
             return

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import versions
 from core.db import statements
+from core.db.engine import autocommit
 from core.db.partitions import index_filters, partition_name
 from core.encoders.base import EncoderSpec
 from core.errors import VersionNotReady
@@ -65,8 +66,7 @@ async def copy_version(
                     copied += await copy_vectors(conn, copy, order, vectors)
             known, done = known + here, done + len(ids)
             progress(done, total)
-    async with target.connect() as plain:
-        conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(target) as conn:
         await index_filters(conn, copy.id)
     async with target.begin() as conn:
         if version.state == "ready" and copy.state == "building":

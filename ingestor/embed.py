@@ -106,7 +106,7 @@ async def embed(
         )
         if left == 0:
             grown = report.embedded > report.skipped  # an index over less than half is a poor one
-            await complete(engine, version, encoder, grown=grown, note=note)
+            await complete(engine, embed_version, encoder, grown=grown, note=note)
     return report
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import versions
 from core.db import partitions
+from core.db.engine import autocommit
 from core.db.partitions import partition_name
 from core.errors import InvalidSetting, VersionNotReady
 from core.planner import EXACT_ROWS, TARGET
@@ -106,8 +107,7 @@ def _other_slot(version: Version) -> int:
 @asynccontextmanager
 async def _alone(engine: AsyncEngine, progress: Progress) -> AsyncIterator[AsyncConnection]:
     """A connection in autocommit; waits while another index is being built in the database."""
-    async with engine.connect() as plain:
-        conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(engine) as conn:
         # Asked again and again: whoever waits inside a statement is waited for by the build.
         while not await conn.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
             progress("waiting for another index to be built", None)
@@ -145,8 +145,7 @@ async def _telling(
 
 
 async def _tell(engine: AsyncEngine, version: Version, progress: Progress) -> None:
-    async with engine.connect() as plain:
-        conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(engine) as conn:
         while True:
             found = await partitions.building(conn, version.id)
             if found:

@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.db import tables
+from core.db.engine import autocommit
 from core.errors import Conflict
 from core.jobs import running
 from ingestor.sources.base import Cursor, Source
@@ -30,8 +31,7 @@ class IngestJob:
 async def only_one(engine: AsyncEngine, source: Source) -> AsyncIterator[None]:
     """Hold the source while it is read; Conflict when another process holds it."""
     name = {"name": f"ingest {source.name} {source.key}"}
-    async with engine.connect() as connection:
-        connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(engine) as connection:
         lock = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
         if not (await connection.execute(lock, name)).scalar_one():
             raise Conflict(f"{source.label} is being ingested by another process; wait for it")

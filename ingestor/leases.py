@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import licences
+from core.db.engine import autocommit
 
 LEASE_MINUTES = 10
 _LOCK = 0x70696373  # "pics": held, shared, by every process that fetches
@@ -86,8 +87,7 @@ class Shared:
 async def fetching(engine: AsyncEngine) -> AsyncIterator[None]:
     """Take part in fetching; where nobody else does, leases that were left behind are void."""
     key = {"key": _LOCK}
-    async with engine.connect() as connection:
-        connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(engine) as connection:
         asked = await connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key)
         alone = bool(asked.scalar_one())
         if alone:

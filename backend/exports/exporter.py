@@ -11,7 +11,7 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.db import receipts
-from core.db.engine import create_engine
+from core.db.engine import autocommit, create_engine
 from core.errors import BioCosmosError
 from core.exports import making
 from core.jobs.running import tracked
@@ -61,8 +61,7 @@ class Exporter:
             async with engine.begin() as conn:
                 await receipts.change(conn, each, file_removed_at=func.now())
         for each in unfinished:
-            async with engine.connect() as conn:
-                conn = await conn.execution_options(isolation_level="AUTOCOMMIT")
+            async with autocommit(engine) as conn:
                 if not await receipts.take(conn, each):
                     continue  # another server makes it
                 try:

@@ -1,13 +1,13 @@
 """Connections to PostgreSQL, and the one place where driver errors become ours."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import psycopg
 from sqlalchemy import exc
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import Unavailable
 
@@ -32,6 +32,13 @@ def create_engine(url: str, *, read_only: bool = False, **options: Any) -> Async
     return create_async_engine(
         normalise(url), pool_pre_ping=True, connect_args=connect_args, **options
     )
+
+
+@asynccontextmanager
+async def autocommit(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection on which every statement commits by itself: nobody waits for a transaction."""
+    async with engine.connect() as conn:
+        yield await conn.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager

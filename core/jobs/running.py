@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core import logs
+from core.db.engine import autocommit
 from core.db.tables import job, job_event
 from core.errors import BioCosmosError, Conflict, JobCancelled, Unavailable
 from core.jobs.job import EVENTS, Job, heard
@@ -74,8 +75,7 @@ async def running(engine: AsyncEngine, own: UUID) -> AsyncIterator[Job | None]:
     However the block ends, the row says so: done, failed, cancelled, or, where another attempt
     is worth it, queued again (PutBack is raised). Conflict where another process runs it.
     """
-    async with engine.connect() as connection:
-        connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(engine) as connection:
         if not await connection.scalar(_TRY, {"id": own}):
             raise Conflict("The job is being run by another worker")
         try:

@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 from core import versions
 from core.db import facts
 from core.db.conditions import Where
+from core.db.engine import autocommit
 from core.db.migrate import config, migrate
 from core.db.partitions import index_filters, partition_name
 from core.db.tables import RANKS, dataset, image, projection, record, record_image
@@ -488,8 +489,7 @@ async def test_few_that_pass_are_found_by_their_index(engine: AsyncEngine) -> No
                 " FROM (SELECT id, row_number() OVER () AS n FROM image) s"
             )
         )
-    async with engine.connect() as plain:
-        alone = await plain.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(engine) as alone:
         await index_filters(alone, version.id)
     async with engine.begin() as conn:
         await conn.execute(text(f"ANALYZE {name}"))

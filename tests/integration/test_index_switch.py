@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core import versions
 from core.db import partitions
+from core.db.engine import autocommit
 from core.errors import InvalidSetting
 from core.vectors import copy_vectors, nearest, unit
 from core.versions import Version
@@ -116,8 +117,7 @@ async def test_vectors_are_stored_while_it_is_built(filled: AsyncEngine) -> None
         # A build waits for it.
         await holder.execute(text("LOCK TABLE embedding_v1 IN ROW EXCLUSIVE MODE"))
         building = asyncio.create_task(build_index(filled, "v", "ivfflat"))
-        async with filled.connect() as watching:
-            conn = await watching.execution_options(isolation_level="AUTOCOMMIT")
+        async with autocommit(filled) as conn:
             while (await partitions.building(conn, 1) or ("",))[0][:7] != "waiting":
                 assert not building.done()
                 await asyncio.sleep(0.02)
@@ -183,8 +183,7 @@ async def test_a_build_that_broke_off_is_begun_anew(filled: AsyncEngine) -> None
 
 async def test_an_index_that_is_whole_is_not_built_twice(filled: AsyncEngine) -> None:
     """As when the process was killed after building and before switching."""
-    async with filled.connect() as plain:
-        conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
+    async with autocommit(filled) as conn:
         await partitions.build_index(conn, 1, DIM, "ivfflat", {"lists": 100})
         before = await conn.scalar(text("SELECT 'embedding_v1_ann'::regclass::oid"))
     built = await build_index(filled, "v", "ivfflat")
