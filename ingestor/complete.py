@@ -38,7 +38,7 @@ async def complete(
             version = await versions.get(conn, name)
             if version.index_kind == "exact" or grown:
                 kind: Kind = "hnsw" if version.index_kind == "hnsw" else "auto"
-                phases = _each_once(note)
+                phases = each_once(note)
                 await build_index(engine, name, kind, encoder=_given(encoder), progress=phases)
             await conn.execute(text(f"ANALYZE {partition_name(version.id)}"))
             if version.state == "building":
@@ -48,7 +48,8 @@ async def complete(
             await conn.invalidate()  # with it goes the lock
 
 
-def _each_once(note: Note) -> Callable[[str, float | None], None]:
+def each_once(note: Note) -> Callable[[str, float | None], None]:
+    """A progress that tells `note` of every phase, once when it begins."""
     said = ""
 
     def progress(phase: str, _: float | None) -> None:

@@ -6,18 +6,21 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core import versions
 from core.atlas.layout import Parameters
 from core.encoders.registry import EncoderRegistry
+from core.errors import BioCosmosError
 from core.jobs import args as jobargs
 from core.jobs import queue
 from core.jobs.args import Args
 from core.jobs.job import Job, Task
 from core.settings import Settings
+from core.versions import Version
 from ingestor import embed as embedding
 from ingestor import registered
-from ingestor.index import build_index, verify
+from ingestor.complete import each_once
+from ingestor.index import build_index
 from ingestor.project import project
+from ingestor.recall import EncodeTexts
 from ingestor.requests import Request, opened
 from ingestor.run import ingest
 from ingestor.sync import sync
@@ -86,31 +89,34 @@ async def _embed_once(work: Work, asked: jobargs.Embed) -> None:
 
 async def _index(work: Work, asked: jobargs.Index) -> None:
     work.tell.note(f"Building the index ({asked.kind})")
-    built = await build_index(work.engine, asked.embed_version, asked.kind)  # type: ignore[arg-type]
-    if built.index_kind == "exact":
-        work.tell.note("No index: every search compares with all")
-        return
-    work.tell.note(f"Measuring what the index ({built.index_kind}) finds")
-    async with work.engine.connect() as connection:
-        version = await versions.get(connection, asked.embed_version)
     registry = EncoderRegistry(work.settings)
+
+    async def encoder(version: Version) -> EncodeTexts | None:
+        try:
+            return (await registry.get(version)).encode_texts
+        except BioCosmosError as error:
+            work.tell.note(f"Words are not measured: {error.detail}")
+            return None
+
     try:
-        encoder = await registry.get(version)
-        measured = await verify(work.engine, asked.embed_version, encoder.encode_texts)
+        built = await build_index(
+            work.engine, asked.embed_version, asked.kind,  # type: ignore[arg-type]
+            encoder=encoder, progress=each_once(work.tell.note),
+        )  # fmt: skip
     finally:
         registry.close()
-    work.tell.job.result["recall"] = measured.index_params.get("recall")
+    if built.index_kind == "exact":
+        work.tell.note("No index: every search compares with all")
+    else:
+        work.tell.job.result["recall"] = built.index_params["recall"]
 
 
 async def _project(work: Work, asked: jobargs.Project) -> None:
     parameters = None if asked.seed is None else Parameters(seed=asked.seed)
-    said = ""
+    phases = each_once(work.tell.note)
 
     def progress(what: str, share: float) -> None:
-        nonlocal said
-        if what != said:
-            said = what
-            work.tell.note(what)
+        phases(what, share)
         work.tell.job.tell(round(100 * share), 100)
 
     report = await project(

@@ -20,8 +20,12 @@ from core.db.partitions import index_definition
 from core.db.tables import dataset, embedding, image, record, record_image
 from core.encoders import openclip
 from core.errors import BadRequest, VersionConflict
+from core.jobs import args
+from core.jobs.running import tracked
 from core.storage import Store
 from ingestor.embed import embed, plan
+from ingestor.tasks import perform
+from ingestor.work import Teller, Work
 from tests import tiny_model
 from tests.paths import ROOT, SHARED_DATA, needs_shared
 
@@ -114,6 +118,20 @@ async def test_what_is_large_gets_an_index_that_is_measured(engine, settings, ti
         assert await index_definition(conn, version.id, 0) == ("ivfflat", {"lists": 100})
     assert (version.state, version.index_kind) == ("ready", "ivfflat")
     assert version.index_params["recall"]["image"]
+
+
+async def test_an_index_is_built_and_measured_as_a_job(engine, settings, tiny):
+    await add_images(engine, settings, [jpeg(n) for n in range(11)])
+    await run(engine, settings, tiny)
+    asked = args.parse("index", {"embed_version": "tiny", "kind": "hnsw"})
+    async with tracked(engine, "index", asked.label, args.dump(asked)) as job:
+        await perform(Work(engine, settings, Teller(job)), "index", asked)
+    async with engine.connect() as conn:
+        version = await versions.get(conn, "tiny")
+        said = list(await conn.scalars(text("SELECT message FROM job_event ORDER BY id")))
+    assert version.index_kind == "hnsw"
+    assert job.result["recall"] == version.index_params["recall"]
+    assert "measuring what it finds" in said
 
 
 async def test_vectors_are_open_clips_own(engine, settings, tiny):
