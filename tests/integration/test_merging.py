@@ -326,9 +326,13 @@ async def test_a_copy_is_shown_where_one_of_the_portals_allows_it(
 ):
     await from_archive(engine, server, tmp_path)
     await from_gbif(engine, server, portal)
-    pair = "SELECT id, same_as FROM image WHERE same_as IS NOT NULL AND licence LIKE 'CC%' LIMIT 1"
+    pairs = (
+        "SELECT id, same_as, fetch_url FROM image WHERE same_as IS NOT NULL AND licence LIKE 'CC%'"
+    )
     async with engine.begin() as connection:
-        folded, shown = (await connection.execute(text(pair))).one()
+        found = (await connection.execute(text(pairs))).all()
+        there = [row for row in found if row.fetch_url.rpartition("/")[2] in server.museum.files]
+        folded, shown, _ = there[0]  # some of the museum's pictures are lost
         close = text("UPDATE image SET licence = 'ALL-RIGHTS-RESERVED' WHERE id = :id")
         await connection.execute(close, {"id": shown})
     await fetch_images(engine, settings, rate=1000.0, manners=BRISK)
